@@ -1,0 +1,391 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fetch what the tests and rehearsals need, without installing anything.
+
+    assets.py kernel 6.12     DIR: DIR/boot/vmlinuz-REL, DIR/lib/modules/REL, DIR/release
+    assets.py headers 6.12    DIR: for `make -C DIR M=...`, of exactly that kernel
+    assets.py vmlinux 6.12    FILE: vmlinux with debug information, of exactly that kernel
+    assets.py peers           DIR: a root of Debian sid with crash, drgn, makedumpfile, gdb
+    assets.py all             everything above, for each series in SERIES
+
+stdout is the path, stderr is progress.  Everything comes from Debian's archive through
+the machine's own apt configuration, and goes to a cache, see cache_dir().
+
+A series ("6.12") means Debian's newest cloud kernel of it when it was first asked for;
+then it stays the same, so that a dump and its vmlinux go on matching, until --update.
+A full release ("6.12.117+deb12-cloud-amd64") works too if the cache has that kernel.
+What the cache has is given without asking the network.
+
+Each asset is made beside its place and renamed into it, so an interrupted run leaves
+nothing that looks complete.
+"""
+import argparse
+import fcntl
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+SERIES = ('6.1', '6.12')
+PEER_PACKAGES = ('crash', 'python3-drgn', 'makedumpfile', 'gdb')
+PEER_PROGRAMS = ('crash', 'drgn', 'makedumpfile', 'gdb')
+LIBDIR = 'usr/lib/x86_64-linux-gnu'
+
+
+class Trouble(Exception):
+    """Something that the person who started us can mend; the text says how."""
+
+
+def say(text):
+    print(f'assets: {text}', file=sys.stderr, flush=True)
+
+
+def cache_dir():
+    base = os.environ.get('EPITAPH_CACHE')
+    if not base:
+        base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+        base = Path(base) / 'epitaph'
+    return Path(base).absolute()
+
+
+def need(program, package):
+    """The path of a program of this machine; sbin is often not in a user's PATH."""
+    found = shutil.which(program, path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin')
+    if not found:
+        raise Trouble(f"'{program}' is missing: apt-get install {package}")
+    return found
+
+
+@contextmanager
+def cache_lock():
+    """One fetcher at a time.  Readers need no lock: what has its final name is complete."""
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with open(cache_dir() / '.lock', 'w') as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say('another run is working on the cache, waiting for it')
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def new_dir(final):
+    """A directory that gets the name `final` only if the body succeeds."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f'.{final.name}.', dir=final.parent))
+    try:
+        yield work
+        work.chmod(0o755)
+        work.rename(final)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def run(*command, **options):
+    """Run a command whose stdout is not ours: our stdout is the result."""
+    return subprocess.run([str(c) for c in command], check=True, stdout=sys.stderr, **options)
+
+
+def output_of(*command):
+    return subprocess.run([str(c) for c in command], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+# --- Debian's archive -----------------------------------------------------------------
+
+def apt_update():
+    say('refreshing the package lists')
+    if os.geteuid() != 0:
+        raise Trouble('the package lists are missing or too old: run apt-get update as root')
+    # Some other source of this machine may be out of reach: what counts is whether the
+    # package can be had afterwards.
+    subprocess.run(['apt-get', 'update', '-qq'], stdout=sys.stderr, check=False)
+
+
+def apt_retry(attempt):
+    """attempt(), and again with fresh lists when it gives None (unknown, or gone: 404)."""
+    result = attempt()
+    if result is None:
+        apt_update()
+        result = attempt()
+    return result
+
+
+def newest_release(series):
+    """'6.12' -> '6.12.117+deb12-cloud-amd64', what the meta package depends on."""
+    def attempt():
+        # The series that is the distribution's own has no number in its meta package.
+        for meta in f'linux-image-{series}-cloud-amd64', 'linux-image-cloud-amd64':
+            depends = subprocess.run(['apt-cache', 'depends', meta], text=True,
+                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            for package in re.findall(r'Depends: linux-image-(\d\S*)', depends.stdout):
+                if re.match(re.escape(series) + r'\D', package):
+                    return package
+        return None
+
+    release = apt_retry(attempt)
+    if not release:
+        raise Trouble(f'this Debian has no cloud kernel {series}; '
+                      f'apt-cache search linux-image-.*-cloud-amd64 shows what it has')
+    return release
+
+
+def package_file(package, version=None):
+    """The .deb of a package in the cache, downloaded if it is not there yet."""
+    store = cache_dir() / 'deb'
+    store.mkdir(parents=True, exist_ok=True)
+
+    def cached(folder):
+        pattern = f'{glob.escape(package)}_{version or "*"}_*.deb'
+        found = sorted(folder.glob(pattern), key=lambda p: p.stat().st_mtime)
+        return found[-1] if found else None
+
+    def attempt():
+        wanted = f'{package}={version}' if version else package
+        say(f'downloading {wanted}')
+        with tempfile.TemporaryDirectory(prefix='.download.', dir=store) as work:
+            os.chmod(work, 0o755)
+            done = subprocess.run(['apt-get', 'download', '-qq', wanted], cwd=work,
+                                  stdout=sys.stderr)
+            deb = cached(Path(work))
+            if done.returncode or not deb:
+                return None
+            return Path(shutil.move(deb, store / deb.name))
+
+    deb = cached(store) or apt_retry(attempt)
+    if not deb:
+        raise Trouble(f"unable to download '{package}'"
+                      + (f' version {version}' if version else '')
+                      + ': is the network there? If Debian has a newer kernel by now, '
+                        'use --update')
+    return deb
+
+
+def unpack(deb, root):
+    say(f'unpacking {deb.name}')
+    run('dpkg-deb', '-x', deb, root)
+
+
+def field(deb, name):
+    return output_of('dpkg-deb', '-f', deb, name).strip()
+
+
+# --- kernels --------------------------------------------------------------------------
+
+def release_of(series, update=False):
+    """The kernel release that a series (or a release) stands for in this cache."""
+    if series.endswith('-amd64'):
+        return series
+    if not re.fullmatch(r'\d+\.\d+', series):
+        raise Trouble(f"'{series}' is neither a series (6.12) nor a full kernel release")
+    choice = cache_dir() / f'series-{series}'
+    if update or not choice.exists():
+        release = newest_release(series)
+        part = choice.with_suffix(f'.{os.getpid()}')
+        part.write_text(release + '\n')
+        part.rename(choice)
+    return choice.read_text().strip()
+
+
+def kernel(series, update=False):
+    release = release_of(series, update)
+    final = cache_dir() / f'kernel-{release}'
+    if final.exists():
+        return final
+    depmod = need('depmod', 'kmod')
+    with cache_lock():
+        if final.exists():
+            return final
+        deb = package_file(f'linux-image-{release}')
+        with new_dir(final) as work:
+            unpack(deb, work)
+            # Debian ships no modules.dep: it is made when the package is installed.
+            run(depmod, '-b', work, release)
+            (work / 'version').write_text(field(deb, 'Version') + '\n')
+            (work / 'release').write_text(release + '\n')
+    return final
+
+
+def package_version(series):
+    """Debian's version of the kernel package: the other packages must be of the same."""
+    return (kernel(series) / 'version').read_text().strip()
+
+
+def headers(series):
+    """A KDIR. Debian's has absolute paths in one Makefile; they become those of the cache."""
+    release = release_of(series)
+    final = cache_dir() / f'headers-{release}'
+    kdir = final / f'usr/src/linux-headers-{release}'
+    if kdir.exists():
+        return kdir
+    version = package_version(series)
+    with cache_lock():
+        if kdir.exists():
+            return kdir
+        deb = package_file(f'linux-headers-{release}', version)
+        depends = field(deb, 'Depends')
+        others = [re.search(pattern, depends).group() for pattern in
+                  (r'linux-headers-[^ ,]+-common\b', r'linux-kbuild-[^ ,]+')]
+        debs = [deb] + [package_file(package, version) for package in others]
+        with new_dir(final) as work:
+            for each in debs:
+                unpack(each, work)
+            makefile = work / kdir.relative_to(final) / 'Makefile'
+            text = makefile.read_text()
+            makefile.write_text(text.replace('/usr/src/', f'{final}/usr/src/'))
+            for link in 'build', 'source':
+                path = work / f'lib/modules/{release}' / link
+                target = os.readlink(path)
+                path.unlink()
+                path.symlink_to('../../..' + target)
+    return kdir
+
+
+def vmlinux(series):
+    """Only vmlinux: the modules' debug information would be another gigabyte."""
+    release = release_of(series)
+    final = cache_dir() / 'vmlinux' / f'vmlinux-{release}'
+    if final.exists():
+        return final
+    version = package_version(series)
+    with cache_lock():
+        if final.exists():
+            return final
+        deb = package_file(f'linux-image-{release}-dbg', version)
+        say(f'unpacking vmlinux from {deb.name}')
+        final.parent.mkdir(exist_ok=True)
+        part = final.with_name(f'.{final.name}.partial')
+        try:
+            with open(part, 'wb') as out:
+                pack = subprocess.Popen(['dpkg-deb', '--fsys-tarfile', deb],
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                # --occurrence: stop at the file instead of reading on to the end.
+                take = subprocess.run(['tar', '-xO', '--occurrence=1',
+                                       f'./usr/lib/debug/boot/vmlinux-{release}'],
+                                      stdin=pack.stdout, stdout=out)
+                pack.stdout.close()
+                pack.wait()  # may have died of SIGPIPE: tar's verdict is what counts
+            if take.returncode:
+                raise Trouble(f"'{deb}' holds no vmlinux; remove it and try again")
+            part.rename(final)
+        finally:
+            part.unlink(missing_ok=True)
+    return final
+
+
+# --- the tools that we are compared with ----------------------------------------------
+
+def debian_mirror():
+    """The archive that apt uses here, without those of security updates and of others."""
+    uri = None
+    for line in output_of('apt-cache', 'policy').splitlines():
+        source = re.match(r'\s+-?\d+ (http\S+) \S+/main ', line)
+        if source:
+            uri = source.group(1)
+        elif uri and re.search(r'\bo=Debian\b.*\bl=Debian\b(?!-)', line):
+            return uri
+    raise Trouble('apt knows no Debian archive: see /etc/apt/sources.list.d')
+
+
+def peers_complete(root):
+    return all((root / 'usr/bin' / p).exists() for p in PEER_PROGRAMS)
+
+
+def peers():
+    final = cache_dir() / 'sid'
+    if peers_complete(final):
+        return final
+    debootstrap = need('debootstrap', 'debootstrap')
+    if os.geteuid() != 0:
+        raise Trouble('debootstrap needs root to make the sid root: run this verb as root once')
+    with cache_lock():
+        if peers_complete(final):
+            return final
+        if final.exists():
+            raise Trouble(f"'{final}' is incomplete: remove it and try again")
+        mirror = debian_mirror()
+        say('making a root of Debian sid, this takes a minute')
+        with new_dir(final) as work:
+            try:
+                run(debootstrap, '--variant=minbase', '--include=' + ','.join(PEER_PACKAGES),
+                    'sid', work, mirror)
+            finally:
+                # debootstrap unmounts these itself, unless it was stopped.
+                for mounted in 'proc', 'sys':
+                    subprocess.run(['umount', '-l', work / mounted],
+                                   stderr=subprocess.DEVNULL)
+            shutil.rmtree(work / 'var/cache/apt/archives', ignore_errors=True)
+            if not peers_complete(work):
+                raise Trouble('debootstrap gave a root without ' + ', '.join(PEER_PROGRAMS))
+    return final
+
+
+def peer_command(program, *arguments):
+    """(argv, env) that run a program of the sid root on this machine's files.
+
+    No chroot and no mount, so it needs no root and leaves nothing behind: sid's own
+    dynamic loader starts sid's program with sid's libraries.  A program in Python (drgn)
+    gets sid's interpreter, told where its modules are.
+    """
+    root = peers()
+    loader = root / LIBDIR / 'ld-linux-x86-64.so.2'
+    env = dict(os.environ, LC_ALL='C.UTF-8', DEBUGINFOD_URLS='', PAGER='cat')
+    env.pop('LD_LIBRARY_PATH', None)
+    argv = [str(loader), '--library-path', f'{root / LIBDIR}:{root / "usr/lib"}']
+    if program in ('drgn', 'python3', 'gdb'):
+        env.update(PYTHONHOME=str(root / 'usr'), PYTHONDONTWRITEBYTECODE='1',
+                   PYTHONNOUSERSITE='1')
+        env.pop('PYTHONPATH', None)
+    if program in ('drgn', 'python3'):
+        argv.append(os.path.realpath(root / 'usr/bin/python3'))
+        if program == 'drgn':
+            argv.append(str(root / 'usr/bin/drgn'))
+    else:
+        argv.append(str(root / 'usr/bin' / program))
+    if program == 'gdb':
+        argv.append(f'--data-directory={root}/usr/share/gdb')
+    return argv + [str(a) for a in arguments], env
+
+
+# --- command line ---------------------------------------------------------------------
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--update', action='store_true',
+                        help="take Debian's newest kernel of the series, and remember it")
+    verbs = parser.add_subparsers(dest='verb', required=True, metavar='VERB')
+    for verb in 'kernel', 'headers', 'vmlinux':
+        verbs.add_parser(verb).add_argument('series', metavar='SERIES')
+    verbs.add_parser('peers')
+    verbs.add_parser('all')
+    arguments = parser.parse_args()
+
+    try:
+        if arguments.verb == 'peers':
+            print(peers())
+        elif arguments.verb == 'all':
+            for series in SERIES:
+                print(kernel(series, arguments.update))
+                print(headers(series))
+                print(vmlinux(series))
+            print(peers())
+        else:
+            if arguments.update:
+                kernel(arguments.series, update=True)
+            print({'kernel': kernel, 'headers': headers,
+                   'vmlinux': vmlinux}[arguments.verb](arguments.series))
+    except Trouble as trouble:
+        sys.exit(f'assets: {trouble}')
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"assets: '{' '.join(error.cmd)}' failed with status {error.returncode}")
+
+
+if __name__ == '__main__':
+    main()
