@@ -62,10 +62,10 @@ def need(program, package):
 
 
 @contextmanager
-def cache_lock():
-    """One fetcher at a time.  Readers need no lock: what has its final name is complete."""
+def cache_lock(name='lock'):
+    """One maker at a time.  Readers need no lock: what has its final name is complete."""
     cache_dir().mkdir(parents=True, exist_ok=True)
-    with open(cache_dir() / '.lock', 'w') as lock:
+    with open(cache_dir() / f'.{name}', 'w') as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

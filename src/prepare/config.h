@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * /etc/epitaph.conf: INI (libinih). Every key has a default, so no file is a good file. An
+ * unknown key, a key out of its section or a value that can't be read is a warning with its
+ * file and line, and the default stands: a typing error never leaves a machine unarmed.
+ * docs/man/epitaph.conf.5.scd documents each key.
+ */
+#ifndef PREPARE_CONFIG_H
+#define PREPARE_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "record/orders.h"
+
+#define CONFIG_PATH "/etc/epitaph.conf"
+
+struct config {
+	char archive[PATH_MAX];	  /* [archive] path = /var/crash */
+	char panic_log[PATH_MAX]; /* [archive] panic_log = (empty: none) */
+	enum orders_mode mode;	  /* [capture] mode = full | dmesg */
+	enum orders_end end;	  /* [capture] end = reboot | poweroff | halt */
+	int dump_level;		  /* [capture] level = 31 */
+	char codec[16];		  /* [capture] codec = zstd[:N] | zlib | lzo | none */
+	int codec_level;
+	uint32_t step_timeout_s[4]; /* [capture] target_timeout=60 dmesg_timeout=60
+				       report_timeout=60 dump_timeout=1800 */
+	uint32_t total_timeout_s;   /* [capture] timeout = 3600 */
+	uint32_t log_tail_lines;    /* [capture] log_lines = 40 */
+	char kernel[PATH_MAX];	  /* [kernel] image = (empty: the running kernel's) */
+	char modules[PATH_MAX];	  /* [kernel] modules = /lib/modules/RELEASE */
+	char cmdline_append[2048]; /* [kernel] cmdline_append = */
+	uint32_t panic_timeout_s; /* [kernel] panic = 10: the crash kernel's own panic= */
+	bool panic_on_oops;	  /* [panic] panic_on_oops = yes */
+};
+
+void config_init(struct config *config);
+
+/*
+ * Defaults, then the file. No file at @path is fine (a debug message); a file that can't
+ * be read is a warning. Never fails but for memory.
+ */
+int config_load(struct config *config, const char *path, const struct log *log,
+		struct err *err);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ONE crash on disk = one directory:
+ *
+ *   /var/crash/202611230042/        0700; named as Debian's kdump-tools names it
+ *     meta.json                     what is here, in which state, and of which crash
+ *     dmesg.202611230042            parts; all files 0600
+ *     report.txt  report.json
+ *     dump.202611230042  mini.202611230042
+ *     log                           what capture itself did
+ *
+ * While a part is being written its name ends in ".partial"; it is fsynced, renamed, then
+ * the directory is fsynced, then meta.json is replaced the same way. So a part without
+ * ".partial" is whole as its writer made it, whatever happened afterwards, and meta.json
+ * never claims more than what lies there.
+ *
+ * Knows names, states and publishing; nothing of what the parts contain.
+ */
+#ifndef RECORD_RECORD_H
+#define RECORD_RECORD_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/err.h"
+
+#define RECORD_SCHEMA_VERSION 1
+
+enum record_part {
+	RECORD_DMESG,
+	RECORD_REPORT_TEXT,
+	RECORD_REPORT_JSON,
+	RECORD_MINI,
+	RECORD_DUMP,
+	RECORD_LOG,
+	RECORD_PART_COUNT,
+};
+
+enum record_state {
+	RECORD_ABSENT,	 /* not there; the reason says why, or "" if nobody wanted it */
+	RECORD_PARTIAL,	 /* there and readable as far as it goes; the reason says why */
+	RECORD_COMPLETE,
+};
+
+struct record_part_meta {
+	enum record_state state;
+	char reason[256];     /* "" for complete */
+	uint64_t size_bytes;  /* of the file; 0 if absent */
+	char checksum[48];    /* "xxh3-128:<32 hex digits>", "" if absent */
+	uint64_t duration_ms; /* that the step took */
+};
+
+/* Facts of the crash that every reader of a list wants; "" or 0 where unknown. */
+struct record_crash {
+	char kernel_release[65];
+	char build_id[41];
+	char machine[16];	  /* "x86_64" */
+	char host[65];
+	char boot_id[37];
+	char cause[256];	  /* one line */
+	char title[160];
+	char source[16];	  /* "kdump", later "pstore", "import" */
+	int64_t crash_time;	  /* unix seconds, VMCOREINFO's CRASHTIME */
+	int64_t capture_time;	  /* unix seconds */
+	uint64_t uptime_ms;	  /* of the dead kernel */
+};
+
+struct record {
+	char *path;	    /* of the directory */
+	char stamp[32];	    /* "202611230042", maybe with a suffix "-1" */
+	int dirfd;
+	struct record_crash crash;
+	struct record_part_meta parts[RECORD_PART_COUNT];
+	int part_fd[RECORD_PART_COUNT]; /* -1 unless being written */
+};
+
+/*
+ * Makes a new directory below @archive (made too if it is missing) named after @when in
+ * local time, with a suffix if that minute is taken, and writes its first meta.json, in
+ * which every part is absent.
+ */
+int record_create(const char *archive, time_t when, struct record **ret, struct err *err);
+
+/*
+ * Reads meta.json of an existing record. A directory without one (another tool's, or cut
+ * off before its first byte) is read from its file names: ERR_NOTFOUND only if nothing in
+ * it is ours. Parts that are named partial on disk are partial whatever meta.json says, and
+ * a part whose file is missing is absent.
+ */
+int record_open(const char *path, struct record **ret, struct err *err);
+void record_close(struct record *record);
+static inline void record_closep(struct record **record)
+{
+	record_close(*record);
+}
+
+/* Opens NAME.partial for writing, empty, 0600. The descriptor is the record's. */
+int record_part_begin(struct record *record, enum record_part part, int *ret_fd,
+		      struct err *err);
+
+/*
+ * fsync, checksum, rename, fsync of the directory, meta.json. @state is COMPLETE or
+ * PARTIAL; a partial part keeps its ".partial" name and is listed with @reason.
+ */
+int record_part_publish(struct record *record, enum record_part part,
+			enum record_state state, const char *reason,
+			uint64_t duration_ms, struct err *err);
+
+/* The step failed with nothing of use: removes the file, notes the reason. */
+int record_part_abandon(struct record *record, enum record_part part, const char *reason,
+			uint64_t duration_ms, struct err *err);
+
+/* begin + write + publish of something that is in memory. */
+int record_part_write(struct record *record, enum record_part part, const void *data,
+		      size_t size, uint64_t duration_ms, struct err *err);
+
+/* Replaces meta.json durably: after changing record->crash. */
+int record_save_meta(struct record *record, struct err *err);
+
+/* Does the file on disk still have the checksum of meta.json? ERR_CORRUPT if not. */
+int record_part_verify(struct record *record, enum record_part part, struct err *err);
+
+/* The file name of a part in this record, ".partial" included where it is so. */
+void record_part_name(const struct record *record, enum record_part part,
+		      char ret[static NAME_MAX + 1]);
+
+/* "dmesg", "report", "report_json", "mini", "dump", "log": stable, as in meta.json. */
+const char *record_part_key(enum record_part part);
+const char *record_state_name(enum record_state state);
+
+#define _cleanup_record _cleanup_(record_closep)
+
+#endif
