@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the commands share. One cmd_NAME.c each, a row in the table of main.c; stdout is the
+ * result, stderr is progress, warnings and errors.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "cli/exit.h"
+#include "prepare/config.h"
+
+struct cli {
+	const char *program; /* "epitaph arm", for messages */
+	struct config config; /* of --config FILE, else CONFIG_PATH */
+	struct log log;	      /* to stderr */
+	bool verbose;	      /* -v: debug messages too */
+	bool json;	      /* --json */
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* "[OPTION...] [RECORD|DUMP]" */
+	const char *summary;   /* one line, lower case, no stop */
+	const char *options;   /* help lines of its own options, or NULL */
+	bool has_json;
+	/* @argv[0] is the command's name. Returns an enum exit_code. */
+	int (*run)(struct cli *cli, int argc, char **argv);
+};
+
+extern const struct command cmd_arm, cmd_disarm, cmd_status, cmd_rehearse, cmd_save, cmd_dmesg,
+	cmd_bt, cmd_show, cmd_list, cmd_collect;
+
+/*
+ * getopt_long() for a command: its own options (@own ends with a zero row and uses values
+ * from 1000 up or letters; may be NULL) and the ones that all have: -h --help, -v
+ * --verbose, --json, --config FILE, which are dealt with here. Returns as getopt_long(): a
+ * value of @own, or -1 at the end. '?' becomes CLI_USAGE, and --help CLI_HELP: return
+ * cli_exit() of it.
+ */
+struct option;
+enum { CLI_USAGE = -2, CLI_HELP = -3 };
+int cli_option(struct cli *cli, const struct command *command, int argc, char **argv,
+	       const char *short_options, const struct option *own);
+int cli_exit(int option);
+
+/* Prints "epitaph arm: TEXT" to stderr; returns EXIT_FAILED. */
+int cli_failed(const struct cli *cli, const struct err *err);
+/* The same for a wrong argument, with a hint to --help; returns EXIT_USAGE. */
+int cli_usage(const struct cli *cli, const char *fmt, ...) PRINTF(2, 3);
+
+/* "12.3 MiB" into @ret. */
+void cli_format_size(uint64_t bytes, char *ret, size_t size);
+
+/* stdout or stderr is a terminal that takes colours, and NO_COLOR is not set. */
+bool cli_has_colour(FILE *stream);
+
+/*
+ * Opens what the user named: a record ("last", a stamp, a directory), or a dump file. With
+ * @name NULL: the archive's last. One of @ret_record and @ret_dump_path may be NULL
+ * afterwards: a dump that belongs to no record, a record without a dump. Free both.
+ */
+struct record;
+int cli_find_crash(struct cli *cli, const char *name, struct record **ret_record,
+		   char **ret_dump_path, struct err *err);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writes a dump: which pages, how compressed, in which format.
+ *
+ * What a cut dump is worth is decided here: the header says "incomplete" from the first
+ * byte until the last write after the fsync, and all that was written before a failure is
+ * readable.
+ */
+#ifndef DUMP_DUMP_H
+#define DUMP_DUMP_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "dump/codec.h"
+#include "image/image.h"
+#include "kernel/kernel.h"
+
+/* Bits of the level, as makedumpfile's -d. */
+#define DUMP_EXCLUDE_ZERO	   1
+#define DUMP_EXCLUDE_CACHE	   2  /* page cache without private data */
+#define DUMP_EXCLUDE_CACHE_PRIVATE 4  /* all page cache: implies 2 */
+#define DUMP_EXCLUDE_USER	   8
+#define DUMP_EXCLUDE_FREE	   16
+#define DUMP_LEVEL_MAX		   31
+
+/* How pages could be told apart; the first that works is taken. */
+enum dump_selection {
+	DUMP_SELECTION_MEMMAP, /* struct page of each: the level as asked for */
+	DUMP_SELECTION_ZERO,   /* unknown kernel: only pages of zeros are left out */
+};
+
+struct dump_progress {
+	uint64_t pages_done;
+	uint64_t pages_total; /* pages to write; 0 while they are being counted */
+	uint64_t bytes_written;
+};
+
+struct dump_options {
+	int level;
+	enum codec codec;
+	int codec_level;
+	unsigned int threads; /* 0: one for each CPU that we may run on */
+	const struct log *log;
+	void (*progress)(void *context, const struct dump_progress *progress);
+	void *progress_context;
+	const volatile sig_atomic_t *cancel; /* NULL, or non-zero: stop, keep, mark */
+};
+
+struct dump_result {
+	bool is_complete;
+	char incomplete_why[256]; /* "no space left on device after 123 of 456 pages" */
+	enum dump_selection selection;
+	char selection_why[256]; /* where it is not MEMMAP */
+	uint64_t pages_total;	 /* of RAM in the source */
+	uint64_t pages_written;	 /* in the dump, the zero ones too */
+	uint64_t pages_zero;
+	uint64_t pages_cache, pages_user, pages_free, pages_other; /* left out: by reason */
+	uint64_t pages_unreadable; /* kept, but the source could not give them */
+	uint64_t bytes_written;
+};
+
+/*
+ * Writes a kdump-compressed file of @image to @fd, which must be seekable and empty.
+ * @kernel is that image's, or NULL where it could not be opened: DUMP_SELECTION_ZERO.
+ *
+ * 0: complete. A negative code with ret->pages_written > 0: an incomplete but valid dump
+ * lies in @fd. @ret is filled in both cases.
+ */
+int dump_write(struct image *image, struct kernel *kernel,
+	       const struct dump_options *options, int fd, struct dump_result *ret,
+	       struct err *err);
+
+const char *dump_selection_name(enum dump_selection selection);
+
+#endif

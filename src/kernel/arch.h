@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An architecture is data: a const struct of facts and functions, chosen from the image.
+ * Never #ifdef: an x86-64 machine reads an arm64 dump. One file arch_NAME.c each.
+ */
+#ifndef KERNEL_ARCH_H
+#define KERNEL_ARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "image/image.h"
+
+struct backtrace;
+struct kernel;
+
+#define ARCH_REGS_MAX 40
+
+/* Registers of one CPU at one moment; bit i of @known says that value[i] is true. */
+struct regs {
+	uint64_t value[ARCH_REGS_MAX];
+	uint64_t known;
+};
+
+static inline bool regs_has(const struct regs *regs, unsigned int i)
+{
+	return regs->known >> i & 1;
+}
+
+static inline void regs_set(struct regs *regs, unsigned int i, uint64_t value)
+{
+	regs->value[i] = value;
+	regs->known |= (uint64_t)1 << i;
+}
+
+struct arch {
+	const char *name; /* as uname -m: "x86_64" */
+	enum image_machine machine;
+
+	/* Indexes into struct regs, and the names that a report prints, in its order. */
+	const char *const *reg_names;
+	unsigned int reg_count;
+	unsigned int reg_ip, reg_sp, reg_fp;
+
+	/*
+	 * Finds the root of the kernel's page tables and what else translation needs, from
+	 * VMCOREINFO. @ret_context is the arch's own, freed with free().
+	 */
+	int (*open)(struct kernel *kernel, void **ret_context, struct err *err);
+
+	/* See kernel_translate(). @context is what open() gave. */
+	int (*translate)(struct kernel *kernel, void *context, uint64_t vaddr,
+			 uint64_t *ret_paddr, uint64_t *ret_run, struct err *err);
+
+	/* pr_reg of struct elf_prstatus, the whole note descriptor given. */
+	int (*regs_from_prstatus)(const uint8_t *desc, size_t size, struct regs *ret,
+				  struct err *err);
+
+	/* Registers that a task that is not running left behind: at least ip, sp, fp. */
+	int (*regs_of_sleeper)(struct kernel *kernel, uint64_t task_vaddr,
+			       struct regs *ret, struct err *err);
+
+	/* See unwind.h. Never fails: a stop and its reason are in the backtrace. */
+	void (*unwind)(struct kernel *kernel, const struct regs *start,
+		       bool start_is_interrupted, struct backtrace *ret);
+};
+
+extern const struct arch arch_x86_64;
+
+/* NULL if the machine is none that we know. */
+const struct arch *arch_find(enum image_machine machine);
+
+#endif
