@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every test of the project, or some suites of it:
+
+    style   clang-format, the arrows between folders
+    unit    unit and fixture tests: gcc with ASan and UBSan, then clang
+    cli     the command line: help, man pages, wrong arguments
+    real    reference dumps of real kernels, against makedumpfile, crash and drgn
+    vm      the whole way in a virtual machine: arm, panic, capture, reboot, explain
+
+Called by ./dev test, which installs what they need. A step is a command that ends with a
+line "N passed, N failed"; one that ends otherwise counts as one failure. Goes on after a
+failure, so that one run tells everything.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / 'tools'))
+import assets  # noqa: E402
+
+EPITAPH = ROOT / 'build/epitaph'
+PYTHON = sys.executable
+SUITES = ('style', 'unit', 'cli', 'real', 'vm')
+LABS = [(series, trigger) for series in assets.SERIES for trigger in ('sysrq', 'null')]
+
+
+class Run:
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.rows = []
+
+    def step(self, name, *command, count=None):
+        """Run a command; `count` tells (passed, failed) where it prints no such line."""
+        print(f'== {name}', flush=True)
+        started = time.monotonic()
+        process = subprocess.Popen([str(c) for c in command], cwd=ROOT, text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, errors='replace')
+        counted = None
+        for line in process.stdout:
+            print('   ', line, end='', flush=True)
+            counted = re.match(r'(\d+) passed, (\d+) failed', line) or counted
+        status = process.wait()
+        if count:
+            passed, failed = count()
+        elif counted:
+            passed, failed = int(counted[1]), int(counted[2])
+        else:
+            passed, failed = (1, 0) if status == 0 else (0, 1)
+        if status != 0 and failed == 0:
+            failed = 1
+        self.passed += passed
+        self.failed += failed
+        self.rows.append((name, passed, failed, time.monotonic() - started))
+        return status == 0
+
+    def table(self):
+        print('\n  seconds  passed  failed  step')
+        for name, passed, failed, seconds in self.rows:
+            print(f'  {seconds:7.1f}  {passed:6}  {failed:6}  {name}')
+        print(f'{self.passed} passed, {self.failed} failed')
+
+
+def style(run):
+    files = subprocess.run(['git', 'ls-files', '*.c', '*.h'], cwd=ROOT, check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.split()
+    # The test module is in the kernel's own style.
+    files = [f for f in files if not f.startswith(('tests/kmod/', 'tests/vm/'))]
+    run.step('clang-format', 'clang-format', '--dry-run', '--Werror', *files)
+    run.step('layers find their faults', PYTHON, 'tests/layers.py', '--self')
+    run.step('layers', PYTHON, 'tests/layers.py')
+
+
+def unit_in(run, name, directory, *setup, env=None):
+    def count():
+        passed = failed = 0
+        log = ROOT / directory / 'meson-logs/testlog.json'
+        for line in log.read_text().splitlines() if log.exists() else ():
+            test = json.loads(line)
+            lines = re.findall(r'^(not )?ok \d+', test.get('stdout') or '', re.M)
+            passed += lines.count('')
+            failed += len(lines) - lines.count('')
+            failed += not lines or test['result'] not in ('OK', 'EXPECTEDFAIL')
+        return passed, failed
+
+    os.environ.update(env or {})
+    try:
+        if not (ROOT / directory / 'build.ninja').exists():
+            if not run.step(f'{name}: setup', 'meson', 'setup', *setup, directory):
+                return
+        if run.step(f'{name}: build', 'ninja', '-C', directory):
+            run.step(name, 'meson', 'test', '-C', directory, '--suite', 'unit',
+                     '--print-errorlogs', '--no-rebuild', count=count)
+    finally:
+        for key in env or {}:
+            del os.environ[key]
+
+
+def unit(run):
+    unit_in(run, 'unit, gcc with sanitizers', 'build-dev', '--native-file', 'build-dev.ini')
+    unit_in(run, 'unit, clang', 'build-clang', '-Dwerror=true', env={'CC': 'clang'})
+
+
+def cli(run):
+    for script in sorted((ROOT / 'tests/cli').glob('*.py')):
+        run.step(f'cli/{script.name}', PYTHON, script, EPITAPH)
+
+
+def real(run):
+    for series, trigger in LABS:
+        name = f'{series}-{trigger}'
+        if not run.step(f'lab {name}', PYTHON, 'tests/vm/lab.py', 'make', series, trigger):
+            continue
+        lab = assets.cache_dir() / 'lab' / name
+        for script in sorted((ROOT / 'tests/real').glob('*.py')):
+            run.step(f'real/{script.name} {name}', PYTHON, script, lab, EPITAPH)
+
+
+def vm(run):
+    for script in sorted((ROOT / 'tests/vm').glob('test_*.py')):
+        run.step(f'vm/{script.name}', PYTHON, script, EPITAPH)
+
+
+def main():
+    wanted = sys.argv[1:] or SUITES
+    unknown = set(wanted) - set(SUITES)
+    if unknown:
+        sys.exit(f"run: no suite '{' '.join(unknown)}': there are {' '.join(SUITES)}")
+    run = Run()
+    for suite in SUITES:
+        if suite in wanted:
+            globals()[suite](run)
+    run.table()
+    return 1 if run.failed or not run.passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
