@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the running system tells the crash kernel: written by prepare into the capture image
- * as /etc/epitaph/orders.json, read by capture. It lives beside the record because both of
- * them know the record and nothing else of each other.
+ * What the running system tells the crash kernel: written by prepare into the capture
+ * image as /etc/epitaph/orders.json, read by capture. It lives beside the record because
+ * both of them know the record and nothing else of each other.
  */
 #ifndef RECORD_ORDERS_H
 #define RECORD_ORDERS_H
@@ -17,6 +17,9 @@
 #define ORDERS_PATH	      "/etc/epitaph/orders.json"
 #define ORDERS_SCHEMA_VERSION 1
 #define ORDERS_MODULES_MAX    256
+#define ORDERS_LIMIT_BYTES    ((size_t)1 << 20) /* of the JSON */
+#define ORDERS_TIMEOUT_MAX_S  (7 * 24 * 3600)
+#define ORDERS_LOG_LINES_MAX  10000
 
 enum orders_mode {
 	ORDERS_FULL,  /* dmesg, report, dump */
@@ -41,24 +44,34 @@ struct orders {
 	enum orders_mode mode;
 	enum orders_end end;
 	struct orders_target target;
-	int dump_level;	     /* makedumpfile's -d */
-	char codec[16];	     /* "zstd", "zlib", "lzo", "none" */
+	int dump_level; /* makedumpfile's -d */
+	char codec[16]; /* "zstd", "zlib", "lzo", "none" */
 	int codec_level;
 	uint32_t step_timeout_s[4]; /* target, dmesg, report, dump: see capture */
 	uint32_t total_timeout_s;
-	uint32_t log_tail_lines;    /* of dmesg in the report */
+	uint32_t log_tail_lines; /* of dmesg in the report */
 	char host[65];
-	char **modules;	     /* paths in the image, in the order of loading */
+	char **modules; /* paths in the image, in the order of loading */
 	size_t module_count;
 };
 
-enum orders_step { ORDERS_STEP_TARGET, ORDERS_STEP_DMESG, ORDERS_STEP_REPORT, ORDERS_STEP_DUMP };
+enum orders_step {
+	ORDERS_STEP_TARGET,
+	ORDERS_STEP_DMESG,
+	ORDERS_STEP_REPORT,
+	ORDERS_STEP_DUMP
+};
 
 void orders_init(struct orders *orders); /* the defaults of epitaph.conf(5) */
 void orders_done(struct orders *orders);
 int orders_add_module(struct orders *orders, const char *path, struct err *err);
 
-/* JSON both ways; reading takes unknown keys and refuses wrong types. */
+/*
+ * JSON both ways. Reading takes unknown keys; a key that is missing has its default. It
+ * refuses wrong types (ERR_CORRUPT), values that make no sense (ERR_INVALID), too long or
+ * too many (ERR_LIMIT) and a later schema (ERR_UNSUPPORTED), and names the key. @ret
+ * needs no orders_init(); orders_done() afterwards.
+ */
 int orders_format(const struct orders *orders, struct text *ret, struct err *err);
 int orders_parse(const char *json, size_t size, struct orders *ret, struct err *err);
 

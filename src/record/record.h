@@ -28,6 +28,17 @@
 
 #define RECORD_SCHEMA_VERSION 1
 
+/*
+ * Larger parts are published without a checksum. It has to be made by reading the file
+ * back (a dump is not written in order), and that time is taken from the deadline of a
+ * step that has already done its work. 256 MiB is three seconds of a disk that gives 100
+ * MB/s.
+ */
+#define RECORD_CHECKSUM_MAX_BYTES ((uint64_t)256 << 20)
+
+/* Crashes that start in one minute: "202611230042", "-1" ... "-99". */
+#define RECORD_SAME_MINUTE_MAX 100
+
 enum record_part {
 	RECORD_DMESG,
 	RECORD_REPORT_TEXT,
@@ -39,8 +50,8 @@ enum record_part {
 };
 
 enum record_state {
-	RECORD_ABSENT,	 /* not there; the reason says why, or "" if nobody wanted it */
-	RECORD_PARTIAL,	 /* there and readable as far as it goes; the reason says why */
+	RECORD_ABSENT,	/* not there; the reason says why, or "" if nobody wanted it */
+	RECORD_PARTIAL, /* there and readable as far as it goes; the reason says why */
 	RECORD_COMPLETE,
 };
 
@@ -48,29 +59,35 @@ struct record_part_meta {
 	enum record_state state;
 	char reason[256];     /* "" for complete */
 	uint64_t size_bytes;  /* of the file; 0 if absent */
-	char checksum[48];    /* "xxh3-128:<32 hex digits>", "" if absent */
+	char checksum[48];    /* "xxh3-128:<32 hex digits>"; "" if absent or not made */
 	uint64_t duration_ms; /* that the step took */
+	char file[64];	      /* its name as found on disk, never as read; "" if absent */
 };
 
-/* Facts of the crash that every reader of a list wants; "" or 0 where unknown. */
+/*
+ * Facts of the crash that every reader of a list wants; "" or 0 where unknown. After
+ * record_open() each string is one line of valid UTF-8 without control characters, so
+ * that it can be shown on a terminal; what is saved is made so first.
+ */
 struct record_crash {
 	char kernel_release[65];
 	char build_id[41];
-	char machine[16];	  /* "x86_64" */
+	char machine[16]; /* "x86_64" */
 	char host[65];
 	char boot_id[37];
-	char cause[256];	  /* one line */
+	char cause[256]; /* one line */
 	char title[160];
-	char source[16];	  /* "kdump", later "pstore", "import" */
-	int64_t crash_time;	  /* unix seconds, VMCOREINFO's CRASHTIME */
-	int64_t capture_time;	  /* unix seconds */
-	uint64_t uptime_ms;	  /* of the dead kernel */
+	char source[16];      /* "kdump", later "pstore", "import" */
+	int64_t crash_time;   /* unix seconds, VMCOREINFO's CRASHTIME */
+	int64_t capture_time; /* unix seconds */
+	uint64_t uptime_ms;   /* of the dead kernel */
 };
 
 struct record {
-	char *path;	    /* of the directory */
-	char stamp[32];	    /* "202611230042", maybe with a suffix "-1" */
+	char *path;	/* of the directory: absolute, without links */
+	char stamp[32]; /* "202611230042", maybe with a suffix "-1"; in part names */
 	int dirfd;
+	char meta_reason[256]; /* why meta.json says nothing; "" where it was read */
 	struct record_crash crash;
 	struct record_part_meta parts[RECORD_PART_COUNT];
 	int part_fd[RECORD_PART_COUNT]; /* -1 unless being written */
@@ -79,15 +96,17 @@ struct record {
 /*
  * Makes a new directory below @archive (made too if it is missing) named after @when in
  * local time, with a suffix if that minute is taken, and writes its first meta.json, in
- * which every part is absent.
+ * which every part is absent and crash.capture_time is @when.
  */
 int record_create(const char *archive, time_t when, struct record **ret, struct err *err);
 
 /*
  * Reads meta.json of an existing record. A directory without one (another tool's, or cut
- * off before its first byte) is read from its file names: ERR_NOTFOUND only if nothing in
- * it is ours. Parts that are named partial on disk are partial whatever meta.json says, and
- * a part whose file is missing is absent.
+ * off before its first byte), or with one that makes no sense, is read from its file
+ * names, and meta_reason says so: ERR_NOTFOUND only if nothing in it is ours. Parts that
+ * are named partial on disk are partial whatever meta.json says, so is one that is
+ * shorter than meta.json says, and a part whose file is missing is absent. Links are not
+ * followed.
  */
 int record_open(const char *path, struct record **ret, struct err *err);
 void record_close(struct record *record);
@@ -96,17 +115,22 @@ static inline void record_closep(struct record **record)
 	record_close(*record);
 }
 
-/* Opens NAME.partial for writing, empty, 0600. The descriptor is the record's. */
+/*
+ * Opens NAME.partial for writing and reading, empty, 0600. The descriptor is the
+ * record's. ERR_INVALID for a part that is complete: it is never opened again.
+ */
 int record_part_begin(struct record *record, enum record_part part, int *ret_fd,
 		      struct err *err);
 
 /*
- * fsync, checksum, rename, fsync of the directory, meta.json. @state is COMPLETE or
- * PARTIAL; a partial part keeps its ".partial" name and is listed with @reason.
+ * fsync, checksum (see RECORD_CHECKSUM_MAX_BYTES), rename, fsync of the directory,
+ * meta.json. @state is COMPLETE or PARTIAL; a partial part keeps its ".partial" name and
+ * is listed with @reason. On failure the part is closed and stays partial, with the
+ * failure as its reason.
  */
 int record_part_publish(struct record *record, enum record_part part,
-			enum record_state state, const char *reason,
-			uint64_t duration_ms, struct err *err);
+			enum record_state state, const char *reason, uint64_t duration_ms,
+			struct err *err);
 
 /* The step failed with nothing of use: removes the file, notes the reason. */
 int record_part_abandon(struct record *record, enum record_part part, const char *reason,
@@ -119,7 +143,15 @@ int record_part_write(struct record *record, enum record_part part, const void *
 /* Replaces meta.json durably: after changing record->crash. */
 int record_save_meta(struct record *record, struct err *err);
 
-/* Does the file on disk still have the checksum of meta.json? ERR_CORRUPT if not. */
+/* Opens what is there of a part for reading; the caller closes. ERR_NOTFOUND if absent.
+ */
+int record_part_open(const struct record *record, enum record_part part, int *ret_fd,
+		     struct err *err);
+
+/*
+ * Does the file on disk still have the checksum of meta.json? ERR_CORRUPT if not,
+ * ERR_NOTFOUND if there is no part or no checksum of it.
+ */
 int record_part_verify(struct record *record, enum record_part part, struct err *err);
 
 /* The file name of a part in this record, ".partial" included where it is so. */

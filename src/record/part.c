@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "record/part.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+
+#define PART_PARTIAL ".partial"
+
+/* A record has ten files; a directory with more than this is something else. */
+#define PART_ENTRIES_MAX 4096
+
+/* Read at once for a checksum: the crash kernel has little memory. */
+#define PART_CHUNK ((size_t)128 << 10)
+
+/*
+ * Names of Debian's kdump-tools (kdump-config of 1.8.1 and 1.10.9): dmesg.STAMP and
+ * dump.STAMP as ours; vmcore.STAMP where makedumpfile failed and all was copied; and what
+ * they are called while they are written.
+ */
+static const struct part_kind {
+	const char *key;
+	const char *base;
+	bool has_stamp;
+	const char *foreign_base; /* with a stamp */
+	const char *foreign_partial[2];
+} part_kinds[RECORD_PART_COUNT] = {
+	[RECORD_DMESG] = { "dmesg", "dmesg", true },
+	[RECORD_REPORT_TEXT] = { "report", "report.txt" },
+	[RECORD_REPORT_JSON] = { "report_json", "report.json" },
+	[RECORD_MINI] = { "mini", "mini", true },
+	[RECORD_DUMP] = { "dump",
+			  "dump",
+			  true,
+			  "vmcore",
+			  { "dump-incomplete", "vmcore-incomplete" } },
+	[RECORD_LOG] = { "log", "log" },
+};
+
+const char *record_part_key(enum record_part part)
+{
+	return (unsigned int)part < RECORD_PART_COUNT ? part_kinds[part].key : "unknown";
+}
+
+const char *record_state_name(enum record_state state)
+{
+	switch (state) {
+	case RECORD_ABSENT:
+		return "absent";
+	case RECORD_PARTIAL:
+		return "partial";
+	case RECORD_COMPLETE:
+		return "complete";
+	}
+	return "unknown";
+}
+
+/* How many characters at the start of @text are a stamp; 0 if none is. */
+static size_t part_stamp_length(const char *text)
+{
+	size_t length = strspn(text, "0123456789");
+	size_t suffix;
+
+	if (length != 12)
+		return 0;
+	if (text[12] != '-')
+		return 12;
+	suffix = strspn(text + 13, "0123456789");
+	return suffix >= 1 && suffix <= 4 ? 13 + suffix : 12;
+}
+
+bool part_stamp_is_valid(const char *stamp)
+{
+	size_t length = part_stamp_length(stamp);
+
+	return length > 0 && stamp[length] == '\0';
+}
+
+static void part_make_name(const char *base, const char *stamp, const char *ending,
+			   char ret[static PART_FILE_SIZE])
+{
+	// Fits: "vmcore" + "." + 31 + ".partial" are 46 bytes.
+	snprintf(ret, PART_FILE_SIZE, "%s%s%.31s%s", base, stamp ? "." : "",
+		 stamp ? stamp : "", ending);
+}
+
+void part_file_name(enum record_part part, const char *stamp, bool is_partial,
+		    char ret[static PART_FILE_SIZE])
+{
+	const struct part_kind *kind = &part_kinds[part];
+
+	part_make_name(kind->base, kind->has_stamp ? stamp : NULL,
+		       is_partial ? PART_PARTIAL : "", ret);
+}
+
+/* Is @file a part with a stamp? Where its stamp begins, and how long it is. */
+static bool part_parse_name(const char *file, const char **ret_stamp, size_t *ret_length)
+{
+	static const char *const bases[] = { "dmesg.", "mini.", "dump.", "vmcore." };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
+		size_t base = strlen(bases[i]);
+		size_t length;
+
+		if (strncmp(file, bases[i], base) != 0)
+			continue;
+		length = part_stamp_length(file + base);
+		if (length == 0)
+			return false;
+		if (file[base + length] &&
+		    strcmp(file + base + length, PART_PARTIAL) != 0)
+			return false;
+		*ret_stamp = file + base;
+		*ret_length = length;
+		return true;
+	}
+	return false;
+}
+
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* The smallest stamp in the file names; *ret stays as it is where there is none. */
+static int part_scan_stamps(int dirfd, char ret[static PART_STAMP_SIZE], struct err *err)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	_cleanup_fd int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	int count = 0;
+
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	if (!dir)
+		return err_os(err, errno, "unable to open the directory");
+	take_fd(&fd);
+	while ((errno = 0, entry = readdir(dir))) {
+		char stamp[PART_STAMP_SIZE];
+		const char *start;
+		size_t length;
+
+		if (++count > PART_ENTRIES_MAX)
+			return err_set(err, ERR_LIMIT, "more than %d files",
+				       PART_ENTRIES_MAX);
+		if (!part_parse_name(entry->d_name, &start, &length))
+			continue;
+		snprintf(stamp, sizeof(stamp), "%.*s", (int)length, start);
+		if (!ret[0] || strcmp(stamp, ret) < 0)
+			memcpy(ret, stamp, sizeof(stamp));
+	}
+	if (errno)
+		return err_os(err, errno, "unable to read the directory");
+	return 0;
+}
+
+int part_find_stamp(int dirfd, const char *name, char ret[static PART_STAMP_SIZE],
+		    struct err *err)
+{
+	char stamp[PART_STAMP_SIZE] = "";
+	int r = 0;
+
+	if (part_stamp_is_valid(name))
+		snprintf(stamp, sizeof(stamp), "%.31s", name);
+	else
+		r = part_scan_stamps(dirfd, stamp, err);
+	if (r == 0)
+		memcpy(ret, stamp, sizeof(stamp));
+	return r;
+}
+
+static bool part_look_at(int dirfd, const char *file, bool is_whole,
+			 struct part_found *ret)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, file, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			snprintf(ret->why_not, sizeof(ret->why_not), "'%s': %s", file,
+				 strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		snprintf(ret->why_not, sizeof(ret->why_not), "'%s' is no regular file",
+			 file);
+		return false;
+	}
+	snprintf(ret->file, sizeof(ret->file), "%s", file);
+	ret->is_whole = is_whole;
+	ret->size_bytes = (uint64_t)st.st_size;
+	ret->why_not[0] = '\0';
+	return true;
+}
+
+void part_look(int dirfd, enum record_part part, const char *stamp,
+	       struct part_found *ret)
+{
+	const struct part_kind *kind = &part_kinds[part];
+	char file[PART_FILE_SIZE];
+
+	*ret = (struct part_found){ 0 };
+	if (kind->has_stamp && !stamp[0])
+		return;
+	part_file_name(part, stamp, false, file);
+	if (part_look_at(dirfd, file, true, ret))
+		return;
+	if (kind->foreign_base) {
+		part_make_name(kind->foreign_base, stamp, "", file);
+		if (part_look_at(dirfd, file, true, ret))
+			return;
+	}
+	part_file_name(part, stamp, true, file);
+	if (part_look_at(dirfd, file, false, ret))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(kind->foreign_partial); i++) {
+		if (kind->foreign_partial[i] &&
+		    part_look_at(dirfd, kind->foreign_partial[i], false, ret))
+			return;
+	}
+}
+
+int part_open(int dirfd, const char *file, int *ret_fd, struct err *err)
+{
+	// O_NONBLOCK: a FIFO in the file's place must not hang us.
+	_cleanup_fd int fd =
+		openat(dirfd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_os(err, errno, "unable to open '%s'", file);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_REFUSED, "'%s' is no regular file", file);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static void xxh3_freep(XXH3_state_t **state)
+{
+	XXH3_freeState(*state);
+}
+
+int part_checksum(int fd, char ret[static PART_CHECKSUM_SIZE], struct err *err)
+{
+	_cleanup_(xxh3_freep) XXH3_state_t *state = XXH3_createState();
+	_cleanup_free uint8_t *chunk = malloc(PART_CHUNK);
+	XXH128_canonical_t canonical;
+	uint64_t offset = 0;
+	char *out = ret;
+
+	if (!state || !chunk)
+		return err_nomem(err);
+	XXH3_128bits_reset(state);
+	// Clean pages go, and we read what the disk has. Whether it worked is no matter.
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	for (;;) {
+		ssize_t n = pread(fd, chunk, PART_CHUNK, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_os(err, errno, "unable to read back at offset %llu",
+				      (unsigned long long)offset);
+		if (n == 0)
+			break;
+		XXH3_128bits_update(state, chunk, (size_t)n);
+		offset += (uint64_t)n;
+	}
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
+	out += sprintf(out, "xxh3-128:");
+	for (size_t i = 0; i < sizeof(canonical.digest); i++)
+		out += sprintf(out, "%02x", canonical.digest[i]);
+	return 0;
+}

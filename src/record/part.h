@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The files of a record: what each part is called, by us and by Debian's kdump-tools, and
+ * what lies in a directory under those names. All names are made here, from the stamp of
+ * the directory; none comes from outside.
+ */
+#ifndef RECORD_PART_H
+#define RECORD_PART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "record/record.h"
+
+#define PART_STAMP_SIZE	   32
+#define PART_FILE_SIZE	   64
+#define PART_CHECKSUM_SIZE 48
+
+/* "202611230042" or "202611230042-7" */
+bool part_stamp_is_valid(const char *stamp);
+
+/* "dump.202611230042", "dump.202611230042.partial", "report.txt", ... */
+void part_file_name(enum record_part part, const char *stamp, bool is_partial,
+		    char ret[static PART_FILE_SIZE]);
+
+/*
+ * The stamp in the names of this directory's parts: @name, which is that of the
+ * directory, if it is one; else (a directory that was renamed or copied) the first found
+ * in the file names; else "".
+ */
+int part_find_stamp(int dirfd, const char *name, char ret[static PART_STAMP_SIZE],
+		    struct err *err);
+
+struct part_found {
+	char file[PART_FILE_SIZE]; /* "" if there is none */
+	bool is_whole;		   /* by its name */
+	uint64_t size_bytes;
+	char why_not[128]; /* a file of that name is there, but can't be one */
+};
+
+/* A whole file goes before a partial one. Only regular files; links are not followed. */
+void part_look(int dirfd, enum record_part part, const char *stamp,
+	       struct part_found *ret);
+
+/* For reading, if it is a regular file and no link. */
+int part_open(int dirfd, const char *file, int *ret_fd, struct err *err);
+
+/* XXH3 with 128 bits of the file's bytes, read from the disk and not from the cache where
+ * the kernel lets us: "xxh3-128:<32 hex digits>", the digits of `xxhsum -H2`. */
+int part_checksum(int fd, char ret[static PART_CHECKSUM_SIZE], struct err *err);
+
+#endif
