@@ -308,10 +308,9 @@ static void record_set_part(struct record *record, enum record_part part,
 	meta->size_bytes = found.size_bytes;
 	meta->duration_ms = duration_ms;
 	memcpy(meta->file, found.file, sizeof(meta->file));
+	memset(meta->reason, 0, sizeof(meta->reason));
 	if (state != RECORD_COMPLETE)
 		field_clean(reason ? reason : "", meta->reason, sizeof(meta->reason));
-	else
-		meta->reason[0] = '\0';
 }
 
 int record_save_meta(struct record *record, struct err *err)
@@ -407,6 +406,7 @@ int record_part_abandon(struct record *record, enum record_part part, const char
 			uint64_t duration_ms, struct err *err)
 {
 	char file[PART_FILE_SIZE];
+	int r;
 
 	if (record->parts[part].state == RECORD_COMPLETE)
 		return err_set(err, ERR_INVALID, "the %s of '%s' is complete",
@@ -414,9 +414,13 @@ int record_part_abandon(struct record *record, enum record_part part, const char
 	fd_closep(&record->part_fd[part]);
 	record->part_fd[part] = -1;
 	part_file_name(part, record->stamp, true, file);
-	if (unlinkat(record->dirfd, file, 0) < 0 && errno != ENOENT)
-		return err_os(err, errno, "unable to remove '%s/%s'", record->path, file);
 	record->parts[part].checksum[0] = '\0';
+	if (unlinkat(record->dirfd, file, 0) < 0 && errno != ENOENT) {
+		r = err_os(err, errno, "unable to remove '%s/%s'", record->path, file);
+		record_set_part(record, part, RECORD_PARTIAL, reason, duration_ms);
+		record_save_meta(record, NULL);
+		return r;
+	}
 	record_set_part(record, part, RECORD_ABSENT, reason, duration_ms);
 	return record_save_meta(record, err);
 }
