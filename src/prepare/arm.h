@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Arming: the plan, then only the plan. arm_plan_make() looks and builds the capture
+ * image in memory, and changes nothing; arm_plan_apply() writes it, loads it, and
+ * remembers it.
+ */
+#ifndef PREPARE_ARM_H
+#define PREPARE_ARM_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "prepare/armed.h"
+#include "prepare/capture_image.h"
+#include "prepare/config.h"
+#include "prepare/crash_cmdline.h"
+#include "prepare/kernel_image.h"
+#include "prepare/target.h"
+
+struct arm_plan {
+	struct kexec_state kexec;
+	struct kernel_image kernel;
+	struct target target;
+	struct module_set *modules;
+	char program[PATH_MAX]; /* epitaph-capture */
+	struct orders orders;
+	int image_fd; /* the capture image, in memory */
+	struct capture_image_size image;
+	char image_path[PATH_MAX]; /* where it will lie */
+	struct text cmdline;
+	uint64_t needed_bytes; /* of the reservation: an estimate from above */
+};
+
+void arm_plan_free(struct arm_plan *plan);
+static inline void arm_plan_freep(struct arm_plan **plan)
+{
+	arm_plan_free(*plan);
+}
+#define _cleanup_arm_plan _cleanup_(arm_plan_freep)
+
+int arm_plan_make(const struct config *config, const struct log *log,
+		  struct arm_plan **ret, struct err *err);
+
+/*
+ * Needs root. Where the new image can't be loaded, the last good one is loaded again, and
+ * the error says which of the two happened. @ret may be NULL.
+ */
+int arm_plan_apply(struct arm_plan *plan, const struct config *config,
+		   const struct log *log, struct armed *ret, struct err *err);
+
+/* Unloads, takes back what arming changed, forgets the state. Fine if nothing is loaded.
+ */
+int arm_disarm(const struct log *log, struct err *err);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The file system that the archive lies on, as the crash kernel will find it again, and
+ * the drivers between it and the hardware.
+ *
+ * From /proc/self/mountinfo, the superblock (libblkid) and the device tree of /sys. Names
+ * of disks change from boot to boot, so a file system is known by the UUID in its
+ * superblock. Refuses what it could not open in the crash kernel: device-mapper and md,
+ * network file systems, several devices under one btrfs.
+ */
+#ifndef PREPARE_TARGET_H
+#define PREPARE_TARGET_H
+
+#include <limits.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "prepare/module_set.h"
+#include "record/orders.h"
+
+#define TARGET_DEVICES_MAX 32
+
+/* One device on the way from the disk up to the root of the device tree. */
+struct target_device {
+	char module[64]; /* of the driver that is bound; "" if it is built in or none */
+	char modalias[512]; /* "" if it has none */
+	bool is_bound;	    /* a driver is bound: then its module says all */
+};
+
+struct target {
+	struct orders_target where;
+	unsigned int device_major, device_minor;
+	char mount_point[PATH_MAX];
+	char options[1024];	   /* of the superblock, as mountinfo shows them */
+	char sysfs_path[PATH_MAX]; /* of the partition or disk, below the root */
+	struct target_device devices[TARGET_DEVICES_MAX];
+	size_t device_count;
+};
+
+/*
+ * Of @archive (absolute; what is missing of it is taken as directories to be made) below
+ * @root ("" for this machine). ERR_UNSUPPORTED says what there is, and what would do.
+ */
+int target_find(const char *root, const char *archive, struct target *ret,
+		struct err *err);
+
+/* The modules of the file system and of each device, in @set. */
+int target_add_modules(const struct target *target, struct module_set *set,
+		       const struct log *log, struct err *err);
+
+#endif
