@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the commands share. One cmd_NAME.c each, a row in the table of main.c; stdout is the
- * result, stderr is progress, warnings and errors.
+ * What the commands share. One cmd_NAME.c each, a row in the table of main.c; stdout is
+ * the result, stderr is progress, warnings and errors.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -16,8 +16,9 @@
 #include "prepare/config.h"
 
 struct cli {
-	const char *program; /* "epitaph arm", for messages */
-	struct config config; /* of --config FILE, else CONFIG_PATH */
+	const char *program;	 /* "epitaph arm", for messages */
+	const char *config_path; /* --config FILE, else NULL: CONFIG_PATH */
+	struct config config; /* read once the options are: when cli_option() gives -1 */
 	struct log log;	      /* to stderr */
 	bool verbose;	      /* -v: debug messages too */
 	bool json;	      /* --json */
@@ -33,21 +34,31 @@ struct command {
 	int (*run)(struct cli *cli, int argc, char **argv);
 };
 
-extern const struct command cmd_arm, cmd_disarm, cmd_status, cmd_rehearse, cmd_save, cmd_dmesg,
-	cmd_bt, cmd_show, cmd_list, cmd_collect;
+extern const struct command cmd_arm, cmd_disarm, cmd_status, cmd_rehearse, cmd_save,
+	cmd_dmesg, cmd_bt, cmd_show, cmd_list, cmd_collect;
 
 /*
  * getopt_long() for a command: its own options (@own ends with a zero row and uses values
  * from 1000 up or letters; may be NULL) and the ones that all have: -h --help, -v
- * --verbose, --json, --config FILE, which are dealt with here. Returns as getopt_long(): a
- * value of @own, or -1 at the end. '?' becomes CLI_USAGE, and --help CLI_HELP: return
- * cli_exit() of it.
+ * --verbose, --json, --config FILE, which are dealt with here. Returns as getopt_long():
+ * a value of @own, or -1 at the end. '?' becomes CLI_USAGE, --help CLI_HELP, and a
+ * configuration that can't be had CLI_FAILED: return cli_exit() of it.
  */
 struct option;
-enum { CLI_USAGE = -2, CLI_HELP = -3 };
+enum {
+	CLI_USAGE = -2,
+	CLI_HELP = -3,
+	CLI_FAILED = -4,
+};
 int cli_option(struct cli *cli, const struct command *command, int argc, char **argv,
 	       const char *short_options, const struct option *own);
 int cli_exit(int option);
+
+/* What --help prints, to stdout. */
+void cli_print_help(const struct command *command);
+
+/* A log to stderr, debug messages only with --verbose. Borrows @cli. */
+struct log cli_log(struct cli *cli);
 
 /* Prints "epitaph arm: TEXT" to stderr; returns EXIT_FAILED. */
 int cli_failed(const struct cli *cli, const struct err *err);
@@ -61,8 +72,8 @@ void cli_format_size(uint64_t bytes, char *ret, size_t size);
 bool cli_has_colour(FILE *stream);
 
 /*
- * Opens what the user named: a record ("last", a stamp, a directory), or a dump file. With
- * @name NULL: the archive's last. One of @ret_record and @ret_dump_path may be NULL
+ * Opens what the user named: a record ("last", a stamp, a directory), or a dump file.
+ * With @name NULL: the archive's last. One of @ret_record and @ret_dump_path may be NULL
  * afterwards: a dump that belongs to no record, a record without a dump. Free both.
  */
 struct record;

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * epitaph list: one line a crash, the newest last, where the eye is. On a narrow terminal
+ * the time goes (the record's name tells it as well), then the cause is cut.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "archive/archive.h"
+#include "cli/cli.h"
+#include "record/field.h"
+#include "record/meta.h"
+
+#define LIST_SCHEMA_VERSION 1
+
+#define LIST_NAME_MAX	 40
+#define LIST_KERNEL_MAX	 32
+#define LIST_TIME_WIDTH	 16
+#define LIST_PARTS_WIDTH 5
+#define LIST_SIZE_WIDTH	 10
+#define LIST_CAUSE_MIN	 24 /* less than this tells nothing */
+
+/* ---- one crash ---- */
+
+/* A letter a part: upper case is complete, lower case partial, "-" absent. */
+static char list_letter(char letter, enum record_state state)
+{
+	if (state == RECORD_ABSENT)
+		return '-';
+	return state == RECORD_PARTIAL ? (char)(letter | 0x20) : letter;
+}
+
+static void list_format_parts(const struct record *record, char ret[static 5])
+{
+	const struct record_part_meta *parts = record->parts;
+
+	ret[0] = list_letter('D', parts[RECORD_DMESG].state);
+	ret[1] = list_letter('R', MAX(parts[RECORD_REPORT_TEXT].state,
+				      parts[RECORD_REPORT_JSON].state));
+	ret[2] = list_letter('M', parts[RECORD_MINI].state);
+	ret[3] = list_letter('C', parts[RECORD_DUMP].state);
+	ret[4] = '\0';
+}
+
+static uint64_t list_size(const struct record *record)
+{
+	uint64_t total = 0;
+
+	for (int i = 0; i < RECORD_PART_COUNT; i++)
+		total += record->parts[i].size_bytes;
+	return total;
+}
+
+static void list_format_time(const struct record *record, char *ret, size_t size)
+{
+	time_t when = (time_t)archive_record_time(record);
+	struct tm tm;
+
+	if (when <= 0 || !localtime_r(&when, &tm) ||
+	    strftime(ret, size, "%Y-%m-%d %H:%M", &tm) == 0)
+		snprintf(ret, size, "-");
+}
+
+static void list_format_cause(const struct record *record, char *ret, size_t size)
+{
+	const struct record_crash *crash = &record->crash;
+
+	if (crash->cause[0] || crash->title[0])
+		snprintf(ret, size, "%s", crash->cause[0] ? crash->cause : crash->title);
+	else
+		snprintf(ret, size, "unknown%s%s", record->meta_reason[0] ? ": " : "",
+			 record->meta_reason);
+}
+
+/* ---- the table ---- */
+
+/* Columns of a clean text, as most terminals count: one a character. */
+static size_t list_width(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
+/* @text cut to @max columns (0: not at all), padded to @pad, without control characters.
+ */
+static void list_print_cell(const char *text, size_t pad, size_t max)
+{
+	char clean[512];
+	size_t width, end = 0;
+
+	field_clean(text, clean, sizeof(clean));
+	width = list_width(clean);
+	if (max > 0 && width > max) {
+		for (width = 0; width < max || ((unsigned char)clean[end] & 0xc0) == 0x80;
+		     end++)
+			width += ((unsigned char)clean[end] & 0xc0) != 0x80;
+		clean[end] = '\0';
+	}
+	printf("%s", clean);
+	while (width++ < pad)
+		putchar(' ');
+}
+
+struct layout {
+	size_t name, kernel, cause; /* columns; 0: as many as it takes */
+	bool has_time;
+};
+
+/* 0 where lines may be of any length: not a terminal, and $COLUMNS does not say. */
+static size_t list_terminal_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size = { 0 };
+
+	if (columns && atoi(columns) > 0)
+		return (size_t)atoi(columns);
+	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		return size.ws_col;
+	return 0;
+}
+
+static struct layout list_make_layout(const struct archive *archive, size_t first)
+{
+	struct layout layout = { .name = strlen("RECORD"),
+				 .kernel = strlen("KERNEL"),
+				 .has_time = true };
+	size_t terminal = list_terminal_width();
+	size_t used;
+
+	for (size_t i = first; i < archive->count; i++) {
+		const struct record *record = archive->records[i];
+
+		layout.name = MAX(layout.name, list_width(archive_record_name(record)));
+		layout.kernel =
+			MAX(layout.kernel, list_width(record->crash.kernel_release));
+	}
+	layout.name = MIN(layout.name, LIST_NAME_MAX);
+	layout.kernel = MIN(layout.kernel, LIST_KERNEL_MAX);
+	if (terminal == 0)
+		return layout;
+	used = layout.name + 2 + LIST_TIME_WIDTH + 2 + LIST_PARTS_WIDTH + 2 +
+	       LIST_SIZE_WIDTH + 2 + layout.kernel + 2;
+	layout.has_time = used + LIST_CAUSE_MIN <= terminal;
+	if (!layout.has_time)
+		used -= LIST_TIME_WIDTH + 2;
+	layout.cause =
+		used + LIST_CAUSE_MIN <= terminal ? terminal - used : LIST_CAUSE_MIN;
+	return layout;
+}
+
+static void list_print_row(const struct layout *layout, const char *name,
+			   const char *when, const char *parts, const char *size,
+			   const char *kernel, const char *cause)
+{
+	list_print_cell(name, layout->name + 2, layout->name);
+	if (layout->has_time)
+		list_print_cell(when, LIST_TIME_WIDTH + 2, 0);
+	list_print_cell(parts, LIST_PARTS_WIDTH + 2, 0);
+	printf("%*s  ", LIST_SIZE_WIDTH, size);
+	list_print_cell(kernel, layout->kernel + 2, layout->kernel);
+	list_print_cell(cause, 0, layout->cause);
+	putchar('\n');
+}
+
+static void list_print(const struct archive *archive, size_t first)
+{
+	struct layout layout = list_make_layout(archive, first);
+
+	list_print_row(&layout, "RECORD", "TIME", "PARTS", "SIZE", "KERNEL", "CAUSE");
+	for (size_t i = first; i < archive->count; i++) {
+		const struct record *record = archive->records[i];
+		const char *kernel = record->crash.kernel_release;
+		char when[32], parts[5], size[32], cause[512];
+
+		list_format_time(record, when, sizeof(when));
+		list_format_parts(record, parts);
+		cli_format_size(list_size(record), size, sizeof(size));
+		list_format_cause(record, cause, sizeof(cause));
+		list_print_row(&layout, archive_record_name(record), when, parts, size,
+			       kernel[0] ? kernel : "-", cause);
+	}
+}
+
+/* ---- JSON ---- */
+
+static int list_record_json(const struct record *record, json_t *array, struct err *err)
+{
+	_cleanup_json json_t *meta = NULL;
+	json_t *object = json_object();
+	int r = meta_to_json(record, &meta, err);
+	int bad = 0;
+
+	if (r < 0) {
+		json_decref(object);
+		return r;
+	}
+	bad |= json_object_set_new(object, "name",
+				   field_new_string(archive_record_name(record)));
+	bad |= json_object_set_new(object, "path", field_new_string(record->path));
+	bad |= json_object_set_new(object, "time",
+				   json_integer(archive_record_time(record)));
+	bad |= json_object_set_new(object, "size_bytes",
+				   json_integer((json_int_t)list_size(record)));
+	bad |= json_object_set_new(object, "meta_reason",
+				   field_new_string(record->meta_reason));
+	bad |= json_object_set(object, "crash", json_object_get(meta, "crash"));
+	bad |= json_object_set(object, "parts", json_object_get(meta, "parts"));
+	bad |= json_array_append_new(array, object); // takes it, even when it fails
+	return bad ? err_nomem(err) : 0;
+}
+
+static int list_print_json(const struct archive *archive, size_t first, struct err *err)
+{
+	_cleanup_json json_t *root = json_object();
+	json_t *crashes = json_array();
+	int bad = 0, r;
+
+	bad |= json_object_set_new(root, "schema_version",
+				   json_integer(LIST_SCHEMA_VERSION));
+	bad |= json_object_set_new(root, "archive", field_new_string(archive->path));
+	bad |= json_object_set_new(root, "crashes", crashes);
+	for (size_t i = first; !bad && i < archive->count; i++) {
+		r = list_record_json(archive->records[i], crashes, err);
+		if (r < 0)
+			return r;
+	}
+	if (bad)
+		return err_nomem(err);
+	if (json_dumpf(root, stdout, JSON_INDENT(2)) < 0)
+		return err_os(err, errno, "unable to write the list");
+	putchar('\n');
+	return 0;
+}
+
+/* ---- the command ---- */
+
+static bool list_parse_count(const char *text, size_t *ret)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || value == 0)
+		return false;
+	*ret = value;
+	return true;
+}
+
+static int list_run(struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "last", required_argument, NULL, 'n' },
+		{ 0 },
+	};
+	_cleanup_archive struct archive archive = { 0 };
+	struct err err = { 0 };
+	size_t count = SIZE_MAX, first;
+	int option, r;
+
+	while ((option = cli_option(cli, &cmd_list, argc, argv, "n:", options)) != -1) {
+		if (option != 'n')
+			return cli_exit(option);
+		if (!list_parse_count(optarg, &count))
+			return cli_usage(cli, "'%s' is no number of crashes", optarg);
+	}
+	if (optind < argc)
+		return cli_usage(cli, "unexpected argument '%s'", argv[optind]);
+	r = archive_open(cli->config.archive, &cli->log, &archive, &err);
+	if (r < 0)
+		return cli_failed(cli, &err);
+	first = archive.count - MIN(count, archive.count);
+	if (cli->json) {
+		r = list_print_json(&archive, first, &err);
+		if (r < 0)
+			return cli_failed(cli, &err);
+	} else if (archive.count == 0) {
+		fprintf(stderr, "no crashes in '%s'\n", archive.path);
+	} else {
+		list_print(&archive, first);
+	}
+	return EXIT_DONE;
+}
+
+const struct command cmd_list = {
+	.name = "list",
+	.arguments = "[OPTION...]",
+	.summary = "one line for each crash that is kept, the newest last",
+	.options = "  -n, --last N     only the last N\n",
+	.has_json = true,
+	.run = list_run,
+};
