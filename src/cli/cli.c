@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #include "archive/archive.h"
-#include "cli/have.h"
+#include <cli/have.h>
 #include "record/record.h"
 
 #define OPTIONS_MAX 32

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/have.h"
+#include <cli/have.h>
 
 static const struct command *const before[] = {
 #ifdef HAVE_CMD_STATUS
