@@ -19,8 +19,9 @@
 
 #define ORC_ENTRY_SIZE	6
 #define ORC_HEADER_SIZE 20
-#define ORC_COUNT_MAX	(4u << 20) /* entries of one table; Debian's kernels have 430,000 \
-				    */
+#define ORC_COUNT_MAX                                                     \
+	(4u << 20) /* entries of one table; Debian's kernels have 430,000 \
+		    */
 
 /*
  * How the 16 bits of flags are cut up. It changed three times and no number tells; since

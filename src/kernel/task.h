@@ -36,6 +36,9 @@ struct task_list {
 
 /* ERR only if not even one task can be read. A broken link ends the list, is_cut is set. */
 int task_list_read(struct kernel *kernel, struct task_list *ret, struct err *err);
+/* The same, at most the first @limit: is_cut is set where there are more. */
+int task_list_read_some(struct kernel *kernel, size_t limit, struct task_list *ret,
+			struct err *err);
 void task_list_done(struct task_list *list);
 
 int task_read(struct kernel *kernel, uint64_t vaddr, struct task *ret, struct err *err);
