@@ -45,8 +45,8 @@ struct arch {
 	unsigned int reg_ip, reg_sp, reg_fp;
 
 	/*
-	 * Finds the root of the kernel's page tables and what else translation needs, from
-	 * VMCOREINFO. @ret_context is the arch's own, freed with free().
+	 * Finds the root of the kernel's page tables and what else translation needs,
+	 * from VMCOREINFO. @ret_context is the arch's own, freed with free().
 	 */
 	int (*open)(struct kernel *kernel, void **ret_context, struct err *err);
 

@@ -3,8 +3,8 @@
  * A Linux kernel, read from an image alone: no vmlinux, no table of versions.
  *
  * kernel_open() needs VMCOREINFO and the page tables only: enough for the log. Symbols,
- * types, modules and unwind tables are loaded when first asked for; where one can't be had
- * the reason is kept and told again at each later call, and the rest goes on.
+ * types, modules and unwind tables are loaded when first asked for; where one can't be
+ * had the reason is kept and told again at each later call, and the rest goes on.
  *
  * Here VIRTUAL addresses begin: kernel_read() takes one, image_read() a physical one.
  * One thread uses one struct kernel.
@@ -78,8 +78,8 @@ int kernel_symbol(struct kernel *kernel, const char *name, uint64_t *ret,
 
 /*
  * The offset of a member, "task_struct.thread.sp": BTF's, else VMCOREINFO's.
- * kernel_offset() of a member that does not exist is ERR_NOTFOUND: look for the member, not
- * for a version.
+ * kernel_offset() of a member that does not exist is ERR_NOTFOUND: look for the member,
+ * not for a version.
  */
 int kernel_offset(struct kernel *kernel, const char *path, uint64_t *ret,
 		  struct err *err);
@@ -100,8 +100,7 @@ int kernel_name(struct kernel *kernel, uint64_t vaddr, struct kernel_name *ret,
 		struct err *err);
 
 /* "func+0x12/0x40 [module]", or "0xffff..." where there is no name. */
-void kernel_format_address(struct kernel *kernel, uint64_t vaddr, char *ret,
-			   size_t size);
+void kernel_format_address(struct kernel *kernel, uint64_t vaddr, char *ret, size_t size);
 
 /* struct new_utsname of init_uts_ns. */
 struct kernel_utsname {

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * x86-64: page tables of four and of five levels, and where registers are kept.
+ *
+ * Sources: Intel SDM volume 3, chapter 4 (paging); Linux arch/x86/mm/ and
+ * arch/x86/include/asm/pgtable_types.h; Documentation/admin-guide/kdump/vmcoreinfo.rst
+ * (phys_base, pgtable_l5_enabled, sme_mask); arch/x86/include/asm/user_64.h (the order of
+ * pr_reg); arch/x86/include/asm/switch_to.h (what a task leaves on its stack).
+ *
+ * Every address goes through the tables, the kernel's own image and the direct map too:
+ * slower than arithmetic, but it needs no layout of the address space, which is random.
+ * Only the root is found by arithmetic. Page tables of user space are not known here, and
+ * what lies on a stack above one frame is unwind_orc.c's.
+ */
+#include "kernel/arch_x86_64.h"
+
+#include <inttypes.h>
+
+#include "base/buf.h"
+#include "base/size.h"
+#include "kernel/kernel.h"
+#include "kernel/unwind_orc.h"
+
+#define KERNEL_MAP_VADDR UINT64_C(0xffffffff80000000) /* __START_KERNEL_map */
+
+#define TABLE_SIZE    4096
+#define ENTRY_PRESENT UINT64_C(0x1)
+#define ENTRY_HUGE    UINT64_C(0x80) /* _PAGE_PSE */
+#define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
+
+/* Translations and tables that were used last, each in the one place where it may be. */
+#define TLB_COUNT   256
+#define TABLE_COUNT 32
+
+struct tlb_entry {
+	uint64_t tag; /* vaddr >> 12, + 1: 0 is empty */
+	uint64_t paddr;
+	uint64_t size_bytes; /* of the mapping that this page is part of */
+};
+
+struct table {
+	bool is_valid;
+	uint64_t paddr;
+	uint8_t bytes[TABLE_SIZE];
+};
+
+struct x86_64_context {
+	uint64_t root_paddr;
+	uint64_t entry_address;	 /* bits of an entry that are the address */
+	unsigned int root_shift; /* an entry of the root maps 1 << root_shift bytes */
+	struct tlb_entry tlb[TLB_COUNT];
+	struct table tables[TABLE_COUNT];
+};
+
+/* --- translation ---------------------------------------------------------------------
+ */
+
+/* A number that older kernels or other configurations do not export. */
+static int number_or_zero(const struct vmcoreinfo *info, const char *name, int64_t *ret,
+			  struct err *err)
+{
+	int r = vmcoreinfo_number(info, name, ret, err);
+
+	if (r == ERR_NOTFOUND) {
+		*ret = 0;
+		return 0;
+	}
+	return r;
+}
+
+static int x86_64_open(struct kernel *kernel, void **ret_context, struct err *err)
+{
+	const struct vmcoreinfo *info = kernel_vmcoreinfo(kernel);
+	int64_t phys_base, is_5level, sme_mask;
+	struct x86_64_context *context;
+	uint64_t root;
+	int r;
+
+	r = vmcoreinfo_symbol(info, "swapper_pg_dir", &root, err);
+	if (r == ERR_NOTFOUND)
+		r = vmcoreinfo_symbol(info, "init_top_pgt", &root, err);
+	if (r == 0)
+		r = vmcoreinfo_number(info, "phys_base", &phys_base, err);
+	if (r == 0)
+		r = number_or_zero(info, "pgtable_l5_enabled", &is_5level, err);
+	if (r == 0)
+		r = number_or_zero(info, "sme_mask", &sme_mask, err);
+	if (r < 0)
+		return err_in(err, r, "looking for the kernel's page tables");
+	if (root < KERNEL_MAP_VADDR || root % TABLE_SIZE)
+		return err_set(err, ERR_CORRUPT,
+			       "the kernel's page tables can't be at 0x%" PRIx64, root);
+	context = calloc(1, sizeof(*context));
+	if (!context)
+		return err_nomem(err);
+	context->root_paddr = root - KERNEL_MAP_VADDR + (uint64_t)phys_base;
+	context->entry_address = ENTRY_ADDRESS & ~(uint64_t)sme_mask;
+	context->root_shift = is_5level ? 48 : 39;
+	*ret_context = context;
+	return 0;
+}
+
+/* Bits above those that are translated repeat the highest of them. */
+static bool is_canonical(const struct x86_64_context *context, uint64_t vaddr)
+{
+	uint64_t high = vaddr >> (context->root_shift + 8);
+
+	return high == 0 || high == UINT64_MAX >> (context->root_shift + 8);
+}
+
+static int not_mapped(uint64_t vaddr, struct err *err)
+{
+	return err_set(err, ERR_FAULT, "address 0x%" PRIx64 " is not mapped", vaddr);
+}
+
+static int table_entry(struct kernel *kernel, struct x86_64_context *context,
+		       uint64_t table_paddr, uint64_t index, uint64_t *ret,
+		       struct err *err)
+{
+	struct table *table = &context->tables[table_paddr / TABLE_SIZE % TABLE_COUNT];
+
+	if (!table->is_valid || table->paddr != table_paddr) {
+		int r;
+
+		table->is_valid = false;
+		r = image_read(kernel_image(kernel), table_paddr, table->bytes,
+			       TABLE_SIZE, err);
+		if (r < 0)
+			return r;
+		table->is_valid = true;
+		table->paddr = table_paddr;
+	}
+	*ret = load_le64(table->bytes + index * 8);
+	return 0;
+}
+
+/* From the root down, at most five steps whatever the entries say. */
+static int walk(struct kernel *kernel, struct x86_64_context *context, uint64_t vaddr,
+		uint64_t *ret_paddr, uint64_t *ret_size, struct err *err)
+{
+	uint64_t paddr = context->root_paddr;
+
+	for (unsigned int shift = context->root_shift; shift >= 12; shift -= 9) {
+		uint64_t size = (uint64_t)1 << shift, entry;
+		int r;
+
+		r = table_entry(kernel, context, paddr, vaddr >> shift & 511, &entry,
+				err);
+		if (r < 0)
+			return err_in(err, r, "page table for address 0x%" PRIx64, vaddr);
+		if (!(entry & ENTRY_PRESENT))
+			return not_mapped(vaddr, err);
+		paddr = entry & context->entry_address;
+		if (shift == 12 || (entry & ENTRY_HUGE)) {
+			if (shift > 30)
+				return err_set(err, ERR_CORRUPT,
+					       "page table for address 0x%" PRIx64
+					       " has the impossible entry 0x%" PRIx64,
+					       vaddr, entry);
+			*ret_paddr = align_down(paddr, size) + (vaddr & (size - 1));
+			*ret_size = size;
+			return 0;
+		}
+	}
+	return not_mapped(vaddr, err);
+}
+
+static int x86_64_translate(struct kernel *kernel, void *opaque, uint64_t vaddr,
+			    uint64_t *ret_paddr, uint64_t *ret_run, struct err *err)
+{
+	struct x86_64_context *context = opaque;
+	struct tlb_entry *entry = &context->tlb[vaddr / TABLE_SIZE % TLB_COUNT];
+	uint64_t tag = vaddr / TABLE_SIZE + 1;
+
+	if (!is_canonical(context, vaddr))
+		return err_set(err, ERR_FAULT, "0x%" PRIx64 " can't be an address",
+			       vaddr);
+	if (entry->tag != tag) {
+		uint64_t paddr = 0, size = 0;
+		int r = walk(kernel, context, vaddr, &paddr, &size, err);
+
+		if (r < 0)
+			return r;
+		*entry = (struct tlb_entry){ .tag = tag,
+					     .paddr = align_down(paddr, TABLE_SIZE),
+					     .size_bytes = size };
+	}
+	*ret_paddr = entry->paddr + vaddr % TABLE_SIZE;
+	if (ret_run)
+		*ret_run = entry->size_bytes - (vaddr & (entry->size_bytes - 1));
+	return 0;
+}
+
+/* --- registers -----------------------------------------------------------------------
+ */
+
+static const char *const x86_64_reg_names[X86_64_REG_COUNT] = {
+	[X86_64_RIP] = "rip",
+	[X86_64_RSP] = "rsp",
+	[X86_64_RBP] = "rbp",
+	[X86_64_RAX] = "rax",
+	[X86_64_RBX] = "rbx",
+	[X86_64_RCX] = "rcx",
+	[X86_64_RDX] = "rdx",
+	[X86_64_RSI] = "rsi",
+	[X86_64_RDI] = "rdi",
+	[X86_64_R8] = "r8",
+	[X86_64_R9] = "r9",
+	[X86_64_R10] = "r10",
+	[X86_64_R11] = "r11",
+	[X86_64_R12] = "r12",
+	[X86_64_R13] = "r13",
+	[X86_64_R14] = "r14",
+	[X86_64_R15] = "r15",
+	[X86_64_EFLAGS] = "eflags",
+	[X86_64_CS] = "cs",
+	[X86_64_SS] = "ss",
+	[X86_64_ORIG_RAX] = "orig_rax",
+	[X86_64_FS_BASE] = "fs_base",
+	[X86_64_GS_BASE] = "gs_base",
+	[X86_64_DS] = "ds",
+	[X86_64_ES] = "es",
+	[X86_64_FS] = "fs",
+	[X86_64_GS] = "gs",
+};
+
+/* struct user_regs_struct; its first 21 are struct pt_regs. */
+static const uint8_t user_regs_order[X86_64_USER_REGS_SIZE / 8] = {
+	X86_64_R15,	 X86_64_R14,	 X86_64_R13,	 X86_64_R12,	X86_64_RBP,
+	X86_64_RBX,	 X86_64_R11,	 X86_64_R10,	 X86_64_R9,	X86_64_R8,
+	X86_64_RAX,	 X86_64_RCX,	 X86_64_RDX,	 X86_64_RSI,	X86_64_RDI,
+	X86_64_ORIG_RAX, X86_64_RIP,	 X86_64_CS,	 X86_64_EFLAGS, X86_64_RSP,
+	X86_64_SS,	 X86_64_FS_BASE, X86_64_GS_BASE, X86_64_DS,	X86_64_ES,
+	X86_64_FS,	 X86_64_GS,
+};
+
+static void regs_take(struct regs *regs, const uint8_t *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		regs_set(regs, user_regs_order[i], load_le64(bytes + i * 8));
+}
+
+void x86_64_regs_from_pt_regs(const uint8_t bytes[X86_64_PT_REGS_SIZE], struct regs *ret)
+{
+	*ret = (struct regs){ 0 };
+	regs_take(ret, bytes, X86_64_PT_REGS_SIZE / 8);
+}
+
+#define PRSTATUS_REGS_OFFSET 112 /* pr_reg in struct elf_prstatus */
+
+static int x86_64_regs_from_prstatus(const uint8_t *desc, size_t size, struct regs *ret,
+				     struct err *err)
+{
+	if (size < PRSTATUS_REGS_OFFSET + X86_64_USER_REGS_SIZE)
+		return err_set(err, ERR_TRUNCATED,
+			       "a CPU's note of %zu bytes is too short for registers",
+			       size);
+	*ret = (struct regs){ 0 };
+	regs_take(ret, desc + PRSTATUS_REGS_OFFSET, X86_64_USER_REGS_SIZE / 8);
+	return 0;
+}
+
+/*
+ * What __switch_to_asm pushed, struct inactive_task_frame, since Linux commit
+ * 0100301bfdf5 (in v4.9): task_struct.thread.sp points at it, and the task goes on behind
+ * it.
+ */
+static const uint8_t sleeper_order[] = {
+	X86_64_R15, X86_64_R14, X86_64_R13, X86_64_R12,
+	X86_64_RBX, X86_64_RBP, X86_64_RIP,
+};
+
+static int x86_64_regs_of_sleeper(struct kernel *kernel, uint64_t task_vaddr,
+				  struct regs *ret, struct err *err)
+{
+	uint8_t frame[sizeof(sleeper_order) * 8];
+	uint64_t offset, sp;
+	int r;
+
+	r = kernel_offset(kernel, "task_struct.thread.sp", &offset, err);
+	if (r == 0)
+		r = kernel_read_u64(kernel, task_vaddr + offset, &sp, err);
+	if (r == 0)
+		r = kernel_read(kernel, sp, frame, sizeof(frame), err);
+	if (r < 0)
+		return err_in(err, r, "registers of sleeping task 0x%" PRIx64,
+			      task_vaddr);
+	*ret = (struct regs){ 0 };
+	for (size_t i = 0; i < sizeof(sleeper_order); i++)
+		regs_set(ret, sleeper_order[i], load_le64(frame + i * 8));
+	regs_set(ret, X86_64_RSP, sp + sizeof(frame));
+	return 0;
+}
+
+const struct arch arch_x86_64 = {
+	.name = "x86_64",
+	.machine = IMAGE_MACHINE_X86_64,
+	.reg_names = x86_64_reg_names,
+	.reg_count = X86_64_REG_COUNT,
+	.reg_ip = X86_64_RIP,
+	.reg_sp = X86_64_RSP,
+	.reg_fp = X86_64_RBP,
+	.open = x86_64_open,
+	.translate = x86_64_translate,
+	.regs_from_prstatus = x86_64_regs_from_prstatus,
+	.regs_of_sleeper = x86_64_regs_of_sleeper,
+	.unwind = unwind_orc,
+};
