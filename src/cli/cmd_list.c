@@ -294,7 +294,7 @@ const struct command cmd_list = {
 	.name = "list",
 	.arguments = "[OPTION...]",
 	.summary = "one line for each crash that is kept, the newest last",
-	.options = "  -n, --last N     only the last N\n",
+	.options = "  -n, --last N         only the last N\n",
 	.has_json = true,
 	.run = list_run,
 };
