@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 #include <ftw.h>
+#include <xxhash.h>
 
 #include "base/fd.h"
 #include "record/field.h"
@@ -427,6 +428,8 @@ static void test_checksum(void **state)
 	struct record *record = create(*state), *again;
 	struct err err = { 0 };
 	char *big = malloc(300000);
+	char expected[64];
+	XXH128_hash_t hash;
 	int fd;
 
 	// The published test vector of XXH3's 128 bits: nothing, seed 0.
@@ -437,6 +440,10 @@ static void test_checksum(void **state)
 		big[i] = (char)(i * 7 + i / 251);
 	assert_int_equal(record_part_write(record, RECORD_DUMP, big, 300000, 0, NULL), 0);
 	again = open_record(record->path);
+	hash = XXH3_128bits(big, 300000); // the same in one piece
+	snprintf(expected, sizeof(expected), "xxh3-128:%016llx%016llx",
+		 (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+	assert_string_equal(again->parts[RECORD_DUMP].checksum, expected);
 	assert_int_equal(record_part_verify(again, RECORD_DUMP, &err), 0);
 	assert_int_equal(record_part_verify(again, RECORD_LOG, &err), 0);
 	assert_int_equal(record_part_verify(again, RECORD_DMESG, &err), ERR_NOTFOUND);
@@ -566,6 +573,21 @@ static void test_foreign(void **state)
 		record_part_name(record, cases[i].part, name);
 		assert_string_equal(name, cases[i].file);
 		assert_non_null(strstr(record->meta_reason, "no meta.json"));
+		record_close(record);
+	}
+
+	// Of many in one directory the first, whatever their order on disk.
+	{
+		char path[PATH_MAX], name[32];
+		struct record *record;
+
+		make_directory(f, "many", path, sizeof(path));
+		for (int i = 30; i > 10; i--) {
+			snprintf(name, sizeof(name), "dump.2026012107%d", i);
+			put_file(path, name, "x");
+		}
+		record = open_record(path);
+		assert_string_equal(record->stamp, "202601210711");
 		record_close(record);
 	}
 }
@@ -905,6 +927,19 @@ static void check_part(const struct record *record, enum record_part part)
 	}
 }
 
+/* meta.json itself never claims more than what lies there. */
+static void check_claims(const struct record *record)
+{
+	struct meta meta;
+
+	if (meta_read(record->dirfd, &meta, NULL) < 0)
+		return;
+	for (int i = 0; i < RECORD_PART_COUNT; i++) {
+		assert_true(meta.parts[i].state <= record->parts[i].state);
+		assert_true(meta.parts[i].size_bytes <= record->parts[i].size_bytes);
+	}
+}
+
 /* The number of whole parts, or -1 if there is nothing yet. */
 static int check_truth(const char *archive)
 {
@@ -918,6 +953,7 @@ static int check_truth(const char *archive)
 		assert_int_equal(access(path, F_OK), -1);
 		return -1;
 	}
+	check_claims(record);
 	for (int i = 0; i < RECORD_PART_COUNT; i++) {
 		int r;
 
