@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * /etc/epitaph.conf: INI (libinih). Every key has a default, so no file is a good file. An
- * unknown key, a key out of its section or a value that can't be read is a warning with its
- * file and line, and the default stands: a typing error never leaves a machine unarmed.
- * docs/man/epitaph.conf.5.scd documents each key.
+ * /etc/epitaph.conf: INI (libinih). Every key has a default, so no file is a good file.
+ * An unknown key, a key out of its section or a value that can't be read is a warning
+ * with its file and line, and the default stands: a typing error never leaves a machine
+ * unarmed. docs/man/epitaph.conf.5.scd documents each key.
  */
 #ifndef PREPARE_CONFIG_H
 #define PREPARE_CONFIG_H
@@ -30,9 +30,9 @@ struct config {
 				       report_timeout=60 dump_timeout=1800 */
 	uint32_t total_timeout_s;   /* [capture] timeout = 3600 */
 	uint32_t log_tail_lines;    /* [capture] log_lines = 40 */
-	char kernel[PATH_MAX];	  /* [kernel] image = (empty: the running kernel's) */
-	char modules[PATH_MAX];	  /* [kernel] modules = /lib/modules/RELEASE */
-	char cmdline_append[2048]; /* [kernel] cmdline_append = */
+	char kernel[PATH_MAX];	    /* [kernel] image = (empty: the running kernel's) */
+	char modules[PATH_MAX];	    /* [kernel] modules = /lib/modules/RELEASE */
+	char cmdline_append[2048];  /* [kernel] cmdline_append = */
 	uint32_t panic_timeout_s; /* [kernel] panic = 10: the crash kernel's own panic= */
 	bool panic_on_oops;	  /* [panic] panic_on_oops = yes */
 };

@@ -12,6 +12,7 @@
 #define PREPARE_TARGET_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -21,11 +22,11 @@
 
 #define TARGET_DEVICES_MAX 32
 
-/* One device on the way from the disk up to the root of the device tree. */
+/* One device with a driver, on the way from the disk up to the root of the device tree:
+ * what has no driver now isn't needed then. */
 struct target_device {
-	char module[64]; /* of the driver that is bound; "" if it is built in or none */
+	char module[64];    /* of the driver; "" if it is built in */
 	char modalias[512]; /* "" if it has none */
-	bool is_bound;	    /* a driver is bound: then its module says all */
 };
 
 struct target {
@@ -40,13 +41,17 @@ struct target {
 
 /*
  * Of @archive (absolute; what is missing of it is taken as directories to be made) below
- * @root ("" for this machine). ERR_UNSUPPORTED says what there is, and what would do.
+ * @root ("" for this machine, never with a slash at its end). ERR_UNSUPPORTED says what
+ * there is, and what would do.
  */
 int target_find(const char *root, const char *archive, struct target *ret,
 		struct err *err);
 
-/* The modules of the file system and of each device, in @set. */
-int target_add_modules(const struct target *target, struct module_set *set,
-		       const struct log *log, struct err *err);
+/*
+ * The modules of the file system and of each device, in @set. @is_other_kernel: @set is
+ * not of the running kernel, so that what is built in here may be a module there.
+ */
+int target_add_modules(const struct target *target, bool is_other_kernel,
+		       struct module_set *set, const struct log *log, struct err *err);
 
 #endif

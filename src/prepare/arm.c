@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "prepare/arm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "base/fd.h"
+#include "base/size.h"
+
+#define LOCK_FILE	  ARMED_STATE_DIR "/lock"
+#define PANIC_ON_OOPS	  "/proc/sys/kernel/panic_on_oops"
+#define CMDLINE_MAX_BYTES ((size_t)1 << 16)
+#define CAPTURE_PROGRAM	  "epitaph-capture"
+
+/*
+ * What the kernel puts beside ours into the reservation: purgatory, boot parameters, and
+ * the ELF header of the dump, (2 + 8192 + 8192) * 56 bytes where memory can be plugged
+ * in.
+ */
+#define LOAD_EXTRA_BYTES (2 * MIB)
+
+/*
+ * A crash kernel that starts, unpacks its initramfs and works needs no more than
+ * init_size
+ * + 24 MiB + the compressed + 1.1 times the unpacked image: bounds all of 17 smallest
+ * reservations measured with 6.1, 6.12 and 7.2, by 5 to 18 MiB.
+ */
+#define RUN_EXTRA_BYTES (24 * MIB)
+
+/* ---- the plan ---- */
+
+void arm_plan_free(struct arm_plan *plan)
+{
+	if (!plan)
+		return;
+	module_set_free(plan->modules);
+	orders_done(&plan->orders);
+	text_done(&plan->cmdline);
+	if (plan->image_fd >= 0)
+		close(plan->image_fd);
+	free(plan);
+}
+
+/* The CPU's flag is shown while the kernel uses five levels. */
+static bool running_with_5level(void)
+{
+	_cleanup_free char *info = NULL;
+
+	return file_read(AT_FDCWD, "/proc/cpuinfo", 16 * MIB, &info, NULL, NULL) == 0 &&
+	       strstr(info, " la57");
+}
+
+static int plan_kernel(struct arm_plan *plan, const struct config *config,
+		       const char *release, const struct log *log, struct err *err)
+{
+	int r = kernel_image_find("", config->kernel, release, &plan->kernel, err);
+
+	if (r < 0)
+		return r;
+	if (!plan->kernel.has_5level && running_with_5level())
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"the kernel '%s' can't be started from five levels of page "
+			"tables, which this machine uses",
+			plan->kernel.path);
+	if (strcmp(plan->kernel.release, release) != 0)
+		log_warning(log, "the crash kernel is %s, while %s is running",
+			    plan->kernel.release, release);
+	return 0;
+}
+
+static int plan_modules(struct arm_plan *plan, const struct config *config,
+			const char *release, const struct log *log, struct err *err)
+{
+	char directory[PATH_MAX];
+	bool is_other = strcmp(plan->kernel.release, release) != 0;
+	int r;
+
+	if (config->modules[0])
+		snprintf(directory, sizeof(directory), "%s", config->modules);
+	else
+		snprintf(directory, sizeof(directory), "/lib/modules/%s",
+			 plan->kernel.release);
+	r = module_set_new(directory, &plan->modules, err);
+	if (r == 0)
+		r = target_add_modules(&plan->target, is_other, plan->modules, log, err);
+	return r;
+}
+
+static void plan_orders(struct arm_plan *plan, const struct config *config,
+			const char *host)
+{
+	struct orders *orders = &plan->orders;
+
+	orders->mode = config->mode;
+	orders->end = config->end;
+	orders->target = plan->target.where;
+	orders->dump_level = config->dump_level;
+	orders->codec_level = config->codec_level;
+	orders->total_timeout_s = config->total_timeout_s;
+	orders->log_tail_lines = config->log_tail_lines;
+	snprintf(orders->codec, sizeof(orders->codec), "%s", config->codec);
+	snprintf(orders->host, sizeof(orders->host), "%s", host);
+	memcpy(orders->step_timeout_s, config->step_timeout_s,
+	       sizeof(orders->step_timeout_s));
+}
+
+static int plan_image(struct arm_plan *plan, struct err *err)
+{
+	int r = capture_image_find_program(CAPTURE_PROGRAM, plan->program, err);
+
+	if (r < 0)
+		return r;
+	if (snprintf(plan->image_path, sizeof(plan->image_path),
+		     ARMED_STATE_DIR "/capture-%s.img",
+		     plan->kernel.release) >= (int)sizeof(plan->image_path))
+		return err_set(err, ERR_INVALID, "the release is too long");
+	plan->image_fd = memfd_create("capture.img", MFD_CLOEXEC);
+	if (plan->image_fd < 0)
+		return err_os(err, errno, "unable to get memory for the capture image");
+	return capture_image_write(plan->image_fd, plan->program, plan->modules,
+				   &plan->orders, &plan->image, err);
+}
+
+static int plan_cmdline(struct arm_plan *plan, const struct config *config,
+			struct err *err)
+{
+	_cleanup_free char *running = NULL;
+	struct crash_cmdline from = { .panic_timeout_s = config->panic_timeout_s,
+				      .append = config->cmdline_append,
+				      .size_max = plan->kernel.cmdline_max };
+	int r = file_read(AT_FDCWD, "/proc/cmdline", CMDLINE_MAX_BYTES, &running, NULL,
+			  err);
+
+	if (r < 0)
+		return r;
+	from.running = running;
+	return crash_cmdline_build(&from, &plan->cmdline, err);
+}
+
+/* A load that can't fit would cost the crash kernel that is loaded now. */
+static int plan_sizes(struct arm_plan *plan, const struct log *log, struct err *err)
+{
+	const uint64_t reserved = plan->kexec.reserved_bytes;
+	uint64_t load =
+		plan->kernel.init_size_bytes + plan->image.file_bytes + LOAD_EXTRA_BYTES;
+
+	plan->needed_bytes = plan->kernel.init_size_bytes + RUN_EXTRA_BYTES +
+			     plan->image.file_bytes + plan->image.unpacked_bytes +
+			     plan->image.unpacked_bytes / 10;
+	if (load > reserved)
+		return err_set(
+			err, ERR_LIMIT,
+			"the crash kernel needs %llu MiB to be loaded, and crashkernel= "
+			"reserves %llu MiB; reserve at least %llu MiB",
+			(unsigned long long)(align_up(load, MIB) / MIB),
+			(unsigned long long)(reserved / MIB),
+			(unsigned long long)(align_up(plan->needed_bytes, 16 * MIB) /
+					     MIB));
+	if (plan->needed_bytes > reserved)
+		log_warning(
+			log,
+			"crashkernel= reserves %llu MiB, and the crash kernel may need %llu "
+			"MiB: it could run out of memory",
+			(unsigned long long)(reserved / MIB),
+			(unsigned long long)(align_up(plan->needed_bytes, MIB) / MIB));
+	return 0;
+}
+
+int arm_plan_make(const struct config *config, const struct log *log,
+		  struct arm_plan **ret, struct err *err)
+{
+	_cleanup_arm_plan struct arm_plan *plan = calloc(1, sizeof(*plan));
+	struct utsname name;
+	int r;
+
+	if (!plan)
+		return err_nomem(err);
+	plan->image_fd = -1;
+	orders_init(&plan->orders);
+	if (uname(&name) < 0)
+		return err_os(err, errno, "unable to ask for the running kernel's name");
+	kexec_look("", &plan->kexec);
+	r = kexec_check(&plan->kexec, err);
+	if (r == 0)
+		r = plan_kernel(plan, config, name.release, log, err);
+	if (r == 0)
+		r = target_find("", config->archive, &plan->target, err);
+	if (r == 0)
+		r = plan_modules(plan, config, name.release, log, err);
+	if (r < 0)
+		return r;
+	plan_orders(plan, config, name.nodename);
+	r = plan_image(plan, err);
+	if (r == 0)
+		r = plan_cmdline(plan, config, err);
+	if (r == 0)
+		r = plan_sizes(plan, log, err);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(plan);
+	return 0;
+}
+
+/* ---- doing it ---- */
+
+static int state_lock(int *ret_fd, struct err *err)
+{
+	_cleanup_fd int fd = -1;
+	int r = dir_make_path(ARMED_STATE_DIR, 0755, err);
+
+	if (r < 0)
+		return r;
+	fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_os(err, errno, "unable to open '%s'", LOCK_FILE);
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return err_os(err, errno, "unable to lock '%s'", LOCK_FILE);
+	}
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static int image_copy(int from, uint64_t size, int to, struct err *err)
+{
+	_cleanup_free char *data = malloc(MAX(size, (uint64_t)1));
+	int r;
+
+	if (!data)
+		return err_nomem(err);
+	r = fd_pread_full(from, data, size, 0, err);
+	if (r == 0)
+		r = fd_write_full(to, data, size, err);
+	if (r == 0 && fsync(to) < 0)
+		r = err_os(err, errno, "unable to fsync");
+	return r;
+}
+
+/* Beside its place: the old image stays until the new one is loaded. */
+static int image_write_new(const struct arm_plan *plan, const char *path, struct err *err)
+{
+	_cleanup_fd int fd = -1;
+	int r;
+
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_os(err, errno, "unable to create '%s'", path);
+	r = image_copy(plan->image_fd, plan->image.file_bytes, fd, err);
+	if (r == 0)
+		r = fd_close(&fd, err);
+	if (r < 0) {
+		unlink(path);
+		return err_in(err, r, "writing '%s'", path);
+	}
+	return 0;
+}
+
+static int image_rename(const char *from, const char *to, struct err *err)
+{
+	_cleanup_fd int directory =
+		open(ARMED_STATE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (rename(from, to) < 0)
+		return err_os(err, errno, "unable to rename '%s' to '%s'", from, to);
+	if (directory < 0 || fsync(directory) < 0)
+		return err_os(err, errno, "unable to fsync '%s'", ARMED_STATE_DIR);
+	return 0;
+}
+
+/* Only what is byte for byte what was loaded: a mixture would be worse than nothing. */
+static int last_good_check(const struct armed *last, struct err *err)
+{
+	char checksum[PART_CHECKSUM_SIZE];
+	int r = armed_checksum(last->kernel_path, checksum, err);
+
+	if (r == 0 && strcmp(checksum, last->kernel_checksum) != 0)
+		r = err_set(err, ERR_CORRUPT, "'%s' has changed since",
+			    last->kernel_path);
+	if (r == 0)
+		r = armed_checksum(last->image_path, checksum, err);
+	if (r == 0 && strcmp(checksum, last->image_checksum) != 0)
+		r = err_set(err, ERR_CORRUPT, "'%s' has changed since", last->image_path);
+	return r;
+}
+
+/* A load has failed, with @cause in @err: is something loaded again afterwards? */
+static int last_good_load(const struct armed *last, const struct log *log, int cause,
+			  struct err *err)
+{
+	enum kexec_method method;
+	struct err why = { 0 };
+	struct kexec_state state;
+	int r;
+
+	kexec_look("", &state);
+	if (state.is_loaded)
+		return err_in(err, cause,
+			      "not armed anew, what was loaded before still is");
+	if (!last)
+		return err_in(err, cause, "NOT ARMED");
+	r = last_good_check(last, &why);
+	if (r == 0)
+		r = kexec_load_crash(last->kernel_path, last->image_path, last->cmdline,
+				     log, &method, &why);
+	if (r < 0) {
+		log_error(log, "unable to load the last good crash kernel again: %s",
+			  err_text(&why));
+		return err_in(err, cause, "NOT ARMED ANY MORE");
+	}
+	log_warning(log, "the crash kernel of before is loaded again");
+	return err_in(err, cause, "still armed with what was loaded before");
+}
+
+static int panic_on_oops_set(const struct config *config, const struct armed *last,
+			     const char *boot_id, struct armed *armed, struct err *err)
+{
+	bool is_same_boot = last && strcmp(last->boot_id, boot_id) == 0;
+	char line[16];
+	int r;
+
+	armed->panic_on_oops_before = is_same_boot ? last->panic_on_oops_before : -1;
+	if (!config->panic_on_oops)
+		return 0;
+	r = file_read_line(AT_FDCWD, PANIC_ON_OOPS, line, sizeof(line), err);
+	if (r < 0 || strcmp(line, "1") == 0)
+		return r;
+	r = file_write_existing(AT_FDCWD, PANIC_ON_OOPS, "1", err);
+	if (r == 0)
+		armed->panic_on_oops_before = 0;
+	return r;
+}
+
+static int armed_fill(const struct arm_plan *plan, struct armed *armed, struct err *err)
+{
+	memset(armed, 0, sizeof(*armed));
+	snprintf(armed->kernel_path, sizeof(armed->kernel_path), "%s", plan->kernel.path);
+	snprintf(armed->kernel_release, sizeof(armed->kernel_release), "%s",
+		 plan->kernel.release);
+	snprintf(armed->image_path, sizeof(armed->image_path), "%s", plan->image_path);
+	if (snprintf(armed->cmdline, sizeof(armed->cmdline), "%s",
+		     text_get(&plan->cmdline)) >= (int)sizeof(armed->cmdline))
+		return err_set(err, ERR_LIMIT,
+			       "the command line is longer than %zu bytes",
+			       sizeof(armed->cmdline) - 1);
+	armed->image_bytes = plan->image.file_bytes;
+	armed->unpacked_bytes = plan->image.unpacked_bytes;
+	armed->target = plan->orders.target;
+	armed->mode = plan->orders.mode;
+	armed->end = plan->orders.end;
+	armed->armed_at = time(NULL);
+	armed->panic_on_oops_before = -1;
+	armed_boot_id("", armed->boot_id);
+	return 0;
+}
+
+/* Writes, loads, renames. */
+static int plan_load(const struct arm_plan *plan, const struct armed *last,
+		     const struct log *log, struct armed *armed, struct err *err)
+{
+	enum kexec_method method = KEXEC_FILE;
+	char path[PATH_MAX + 8];
+	int r;
+
+	snprintf(path, sizeof(path), "%s.new", plan->image_path);
+	r = image_write_new(plan, path, err);
+	if (r == 0)
+		r = armed_checksum(path, armed->image_checksum, err);
+	if (r == 0)
+		r = armed_checksum(plan->kernel.path, armed->kernel_checksum, err);
+	if (r < 0)
+		return r;
+	r = kexec_load_crash(plan->kernel.path, path, text_get(&plan->cmdline), log,
+			     &method, err);
+	if (r < 0) {
+		unlink(path);
+		return last_good_load(last, log, r, err);
+	}
+	snprintf(armed->method, sizeof(armed->method), "%s", kexec_method_name(method));
+	return image_rename(path, plan->image_path, err);
+}
+
+int arm_plan_apply(struct arm_plan *plan, const struct config *config,
+		   const struct log *log, struct armed *ret, struct err *err)
+{
+	_cleanup_free struct armed *armed = calloc(1, sizeof(*armed));
+	_cleanup_free struct armed *last = calloc(1, sizeof(*last));
+	_cleanup_fd int lock = -1;
+	struct err why = { 0 };
+	int r;
+
+	if (!armed || !last)
+		return err_nomem(err);
+	if (geteuid() != 0)
+		return err_set(err, ERR_REFUSED, "only root can load a crash kernel");
+	r = dir_make_path(config->archive, 0700, err);
+	if (r == 0)
+		r = state_lock(&lock, err);
+	if (r == 0)
+		r = armed_fill(plan, armed, err);
+	if (r < 0)
+		return r;
+	if (armed_load("", last, &why) < 0) {
+		if (why.code != ERR_NOTFOUND)
+			log_warning(log,
+				    "%s; what was loaded before can't be loaded again",
+				    err_text(&why));
+		free(take_ptr(last));
+	}
+	r = plan_load(plan, last, log, armed, err);
+	if (r < 0)
+		return r;
+	// From here on the machine is armed: what fails now is worth a warning only.
+	if (panic_on_oops_set(config, last, armed->boot_id, armed, &why) < 0)
+		log_warning(log, "%s; an oops does not lead to a capture",
+			    err_text(&why));
+	if (armed_save(armed, &why) < 0)
+		log_warning(log, "%s; epitaph status will not know", err_text(&why));
+	if (ret)
+		*ret = *armed;
+	return 0;
+}
+
+int arm_disarm(const struct log *log, struct err *err)
+{
+	_cleanup_free struct armed *last = calloc(1, sizeof(*last));
+	_cleanup_fd int lock = -1;
+	char boot_id[37];
+	bool has_state;
+	int r;
+
+	if (!last)
+		return err_nomem(err);
+	if (geteuid() != 0)
+		return err_set(err, ERR_REFUSED, "only root can unload a crash kernel");
+	r = state_lock(&lock, err);
+	if (r == 0)
+		r = kexec_unload_crash(err);
+	if (r < 0)
+		return r;
+	has_state = armed_load("", last, NULL) == 0;
+	armed_boot_id("", boot_id);
+	if (has_state && strcmp(last->boot_id, boot_id) == 0 &&
+	    last->panic_on_oops_before == 0) {
+		struct err why = { 0 };
+
+		if (file_write_existing(AT_FDCWD, PANIC_ON_OOPS, "0", &why) < 0)
+			log_warning(log, "%s; an oops goes on to be a panic",
+				    err_text(&why));
+	}
+	if (has_state && last->image_path[0] && unlink(last->image_path) < 0 &&
+	    errno != ENOENT)
+		log_warning(log, "unable to remove '%s': %s; it takes space only",
+			    last->image_path, strerror(errno));
+	if (unlink(ARMED_FILE) < 0 && errno != ENOENT)
+		return err_os(err, errno, "unable to remove '%s'", ARMED_FILE);
+	return 0;
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "prepare/kexec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/kexec.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+
+#define SYS_KERNEL    "/sys/kernel/"
+#define TOOL_TEXT_MAX 300
+
+/* ---- what the kernel says ---- */
+
+static bool read_line(const char *root, const char *path, char *ret, size_t size)
+{
+	char full[PATH_MAX];
+
+	return snprintf(full, sizeof(full), "%s%s", root, path) < (int)sizeof(full) &&
+	       file_read_line(AT_FDCWD, full, ret, size, NULL) == 0;
+}
+
+static int64_t read_number(const char *root, const char *path, int64_t fallback)
+{
+	char line[64], *end;
+	long long value;
+
+	if (!read_line(root, path, line, sizeof(line)))
+		return fallback;
+	value = strtoll(line, &end, 10);
+	return end == line ? fallback : value;
+}
+
+/* "none [integrity] confidentiality" */
+static void read_lockdown(const char *root, char *ret, size_t size)
+{
+	char line[128];
+	const char *open;
+
+	ret[0] = '\0';
+	if (!read_line(root, "/sys/kernel/security/lockdown", line, sizeof(line)))
+		return;
+	open = strchr(line, '[');
+	if (open)
+		snprintf(ret, size, "%.*s", (int)strcspn(open + 1, "]"), open + 1);
+}
+
+void kexec_look(const char *root, struct kexec_state *ret)
+{
+	int64_t loaded = read_number(root, SYS_KERNEL "kexec_crash_loaded", -1);
+
+	*ret = (struct kexec_state){
+		.is_supported = loaded >= 0,
+		.is_loaded = loaded == 1,
+		.reserved_bytes =
+			(uint64_t)read_number(root, SYS_KERNEL "kexec_crash_size", 0),
+		.is_disabled =
+			read_number(root, "/proc/sys/kernel/kexec_load_disabled", 0) != 0,
+		.loads_left =
+			read_number(root, "/proc/sys/kernel/kexec_load_limit_panic", -1),
+	};
+	read_lockdown(root, ret->lockdown, sizeof(ret->lockdown));
+}
+
+int kexec_check(const struct kexec_state *state, struct err *err)
+{
+	if (!state->is_supported)
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"the running kernel can't load a crash kernel: there is no "
+			"'" SYS_KERNEL "kexec_crash_loaded' (CONFIG_CRASH_DUMP)");
+	if (state->reserved_bytes == 0)
+		return err_set(
+			err, ERR_REFUSED,
+			"no memory is reserved for a crash kernel: add crashkernel=192M "
+			"to the kernel's command line and reboot");
+	if (state->is_disabled)
+		return err_set(err, ERR_REFUSED,
+			       "loading is switched off until the next boot: sysctl "
+			       "kernel.kexec_load_disabled is 1");
+	if (state->loads_left == 0)
+		return err_set(err, ERR_REFUSED,
+			       "no load is left until the next boot: sysctl "
+			       "kernel.kexec_load_limit_panic is 0");
+	return 0;
+}
+
+const char *kexec_method_name(enum kexec_method method)
+{
+	switch (method) {
+	case KEXEC_FILE:
+		return "kexec_file_load";
+	case KEXEC_TOOL:
+		return "kexec-tools";
+	}
+	return "unknown";
+}
+
+/* ---- kexec_file_load(2) ---- */
+
+static int sys_kexec_file_load(int kernel, int image, size_t cmdline_size,
+			       const char *cmdline, unsigned long flags)
+{
+	return (int)syscall(SYS_kexec_file_load, kernel, image, cmdline_size, cmdline,
+			    flags);
+}
+
+/* What the errno means here: Linux kernel/kexec_file.c and kexec-bzimage64.c. */
+static int load_failed(int os_errno, const char *kernel, struct err *err)
+{
+	struct kexec_state state;
+	const char *hint = "";
+
+	kexec_look("", &state);
+	switch (os_errno) {
+	case EADDRNOTAVAIL:
+		hint = ": the reserved memory is too small; raise crashkernel=";
+		break;
+	case EBUSY:
+		hint = ": another program is loading a kernel now";
+		break;
+	case EPERM:
+		hint = geteuid() != 0 ? ": only root can"
+		       : state.lockdown[0] && strcmp(state.lockdown, "none") != 0
+			       ? ": the kernel is locked down, and loads a signed kernel only"
+			       : ": not permitted (CAP_SYS_BOOT, a container, or a policy)";
+		break;
+	case EKEYREJECTED:
+	case ENOKEY:
+	case ENODATA:
+	case ENOPKG:
+	case EBADMSG:
+	case ELIBBAD:
+		hint = ": its signature is missing, or not one that this kernel trusts";
+		break;
+	}
+	return err_os(err, os_errno, "unable to load the crash kernel '%s'%s", kernel,
+		      hint);
+}
+
+static int load_by_file(const char *kernel, const char *image, const char *cmdline,
+			int *ret_errno, struct err *err)
+{
+	_cleanup_fd int kernel_fd = open(kernel, O_RDONLY | O_CLOEXEC);
+	_cleanup_fd int image_fd = open(image, O_RDONLY | O_CLOEXEC);
+
+	*ret_errno = 0;
+	if (kernel_fd < 0 || image_fd < 0)
+		return err_os(err, errno, "unable to open '%s'",
+			      kernel_fd < 0 ? kernel : image);
+	if (sys_kexec_file_load(kernel_fd, image_fd, strlen(cmdline) + 1, cmdline,
+				KEXEC_FILE_ON_CRASH) < 0) {
+		*ret_errno = errno;
+		return load_failed(errno, kernel, err);
+	}
+	return 0;
+}
+
+/* ---- kexec(8) ---- */
+
+/* Runs it with its stderr in @ret_text. Returns its wait status. */
+static int tool_run(const char *tool, char *const *argv, struct text *ret_text,
+		    int *ret_status, struct err *err)
+{
+	char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+				      NULL };
+	_cleanup_fd int out = -1, in = -1;
+	posix_spawn_file_actions_t actions;
+	char buffer[512];
+	int pipes[2], r;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return err_os(err, errno, "unable to make a pipe");
+	out = pipes[0];
+	in = pipes[1];
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return err_nomem(err);
+	r = posix_spawn_file_actions_adddup2(&actions, in, STDERR_FILENO);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&actions, in, STDOUT_FILENO);
+	if (r == 0)
+		r = posix_spawn(&pid, tool, &actions, NULL, argv, environment);
+	posix_spawn_file_actions_destroy(&actions);
+	if (r != 0)
+		return err_os(err, r, "unable to start '%s'", tool);
+	close(take_fd(&in));
+	while ((n = read(out, buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR)) {
+		if (n > 0 && ret_text->size < TOOL_TEXT_MAX)
+			text_add_bytes(ret_text, buffer, (size_t)n);
+	}
+	while (waitpid(pid, ret_status, 0) < 0) {
+		if (errno != EINTR)
+			return err_os(err, errno, "unable to wait for '%s'", tool);
+	}
+	return 0;
+}
+
+static int load_by_tool(const char *kernel, const char *image, const char *cmdline,
+			struct err *err)
+{
+	static const char *const places[] = { "/usr/sbin/kexec", "/sbin/kexec",
+					      "/usr/local/sbin/kexec" };
+	_cleanup_text struct text said = { 0 }, initrd = { 0 }, append = { 0 };
+	const char *tool = NULL;
+	int status = 0, r;
+
+	for (size_t i = 0; !tool && i < ARRAY_SIZE(places); i++)
+		tool = access(places[i], X_OK) == 0 ? places[i] : NULL;
+	if (!tool)
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"the kernel has no kexec_file_load() for this image, and kexec(8) "
+			"is not installed (package kexec-tools)");
+	text_add(&initrd, "--initrd=%s", image);
+	text_add(&append, "--command-line=%s", cmdline);
+	r = text_check(&initrd, err);
+	if (r == 0)
+		r = text_check(&append, err);
+	if (r < 0)
+		return r;
+	r = tool_run(tool,
+		     (char *const[]){ (char *)tool, "-c", "-p", (char *)kernel,
+				      initrd.data, append.data, NULL },
+		     &said, &status, err);
+	if (r < 0)
+		return r;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return err_set(err, ERR_OS, "'%s -p %s' failed with status %d: %.*s",
+			       tool, kernel, WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+			       (int)strcspn(text_get(&said), "\n"), text_get(&said));
+	return 0;
+}
+
+/* ---- both ---- */
+
+/* Where the kernel lacks the call, or the call lacks this image. Never for a signature or
+ * a permission: kexec_load(2) would not ask for them. */
+static bool errno_means_missing(int os_errno)
+{
+	return os_errno == ENOSYS || os_errno == EOPNOTSUPP || os_errno == EINVAL ||
+	       os_errno == ENOEXEC;
+}
+
+int kexec_load_crash(const char *kernel, const char *image, const char *cmdline,
+		     const struct log *log, enum kexec_method *ret, struct err *err)
+{
+	enum kexec_method method = KEXEC_FILE;
+	struct err why = { 0 };
+	struct kexec_state state;
+	int os_errno, r;
+
+	r = load_by_file(kernel, image, cmdline, &os_errno, &why);
+	if (r < 0 && errno_means_missing(os_errno)) {
+		log_info(log, "%s; trying kexec(8)", err_text(&why));
+		method = KEXEC_TOOL;
+		r = load_by_tool(kernel, image, cmdline, &why);
+	}
+	if (r < 0) {
+		if (err)
+			*err = why;
+		return r;
+	}
+	kexec_look("", &state);
+	if (!state.is_loaded)
+		return err_set(err, ERR_CORRUPT,
+			       "%s succeeded, but '" SYS_KERNEL
+			       "kexec_crash_loaded' is not 1",
+			       kexec_method_name(method));
+	*ret = method;
+	return 0;
+}
+
+int kexec_unload_crash(struct err *err)
+{
+	struct kexec_state state;
+
+	// Both calls free the same image; the older one is there where the newer is not.
+	if (sys_kexec_file_load(-1, -1, 0, NULL,
+				KEXEC_FILE_UNLOAD | KEXEC_FILE_ON_CRASH) < 0 &&
+	    syscall(SYS_kexec_load, 0, 0, NULL, KEXEC_ON_CRASH | KEXEC_ARCH_DEFAULT) < 0)
+		return err_os(err, errno, "unable to unload the crash kernel");
+	kexec_look("", &state);
+	if (state.is_loaded)
+		return err_set(err, ERR_CORRUPT, "the crash kernel is still loaded");
+	return 0;
+}

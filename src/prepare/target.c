@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "prepare/target.h"
+
+#include <blkid.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/btrfs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/fd.h"
+
+#define MOUNTINFO_MAX_BYTES ((size_t)16 << 20)
+#define SUPPORTED	    "ext4 (ext3, ext2), xfs, btrfs and vfat on a disk or partition"
+
+/* "mounts_as": the driver that the crash kernel is given; ext4's reads ext2 and ext3 too.
+ */
+static const struct file_system {
+	const char *type;
+	const char *mounts_as;
+	const char *lookups[4];
+} file_systems[] = {
+	{ "ext4", "ext4", { "fs-ext4" } },
+	{ "ext3", "ext4", { "fs-ext4" } },
+	{ "ext2", "ext4", { "fs-ext4" } },
+	{ "xfs", "xfs", { "fs-xfs" } },
+	{ "btrfs", "btrfs", { "fs-btrfs" } },
+	// code pages are loaded when mounting: the kernel would call a modprobe that
+	// isn't there
+	{ "vfat", "vfat", { "fs-vfat", "nls_cp437", "nls_ascii", "nls_utf8" } },
+};
+
+static const struct {
+	const char *type, *what;
+} refused[] = {
+	{ "overlay", "an overlay" },
+	{ "tmpfs", "memory (tmpfs), which a crash loses" },
+	{ "ramfs", "memory (ramfs), which a crash loses" },
+	{ "rootfs", "memory (the initramfs), which a crash loses" },
+	{ "nfs", "NFS" },
+	{ "nfs4", "NFS" },
+	{ "cifs", "a network share" },
+	{ "smb3", "a network share" },
+	{ "zfs", "ZFS" },
+	{ "9p", "a share of the virtual machine's host" },
+	{ "virtiofs", "a share of the virtual machine's host" },
+};
+
+static int path_join(char ret[static PATH_MAX], struct err *err, const char *a,
+		     const char *b)
+{
+	if (snprintf(ret, PATH_MAX, "%s%s", a, b) >= PATH_MAX)
+		return err_set(err, ERR_INVALID, "the path '%.64s...' is too long", b);
+	return 0;
+}
+
+/* ---- the path, without links ---- */
+
+/* The longest part of @wanted that exists, resolved; its length in @wanted. It stops at
+ * @stop bytes, which must exist. */
+static int resolve_existing(const char *wanted, size_t stop, char ret[static PATH_MAX],
+			    size_t *ret_length, struct err *err)
+{
+	char part[PATH_MAX];
+	size_t length = strlen(wanted);
+
+	for (;;) {
+		snprintf(part, sizeof(part), "%.*s", (int)length, length ? wanted : "/");
+		if (realpath(length ? part : "/", ret)) {
+			*ret_length = length;
+			return 0;
+		}
+		if (errno != ENOENT || length <= stop)
+			return err_os(err, errno, "unable to find '%s'", part);
+		while (length > stop && wanted[--length] != '/')
+			;
+	}
+}
+
+/* Where @archive leads below @root; what is missing of it will be made as it is named. */
+static int archive_resolve(const char *root, const char *archive,
+			   char ret[static PATH_MAX], struct err *err)
+{
+	char wanted[PATH_MAX], real[PATH_MAX], real_root[PATH_MAX];
+	size_t length, root_length;
+	const char *below;
+	int r = path_join(wanted, err, root, archive);
+
+	if (r == 0 && (archive[0] != '/' || strstr(archive, "/..")))
+		r = err_set(err, ERR_INVALID, "is no absolute path without '..'");
+	if (r == 0)
+		r = resolve_existing(root, strlen(root), real_root, &length, err);
+	if (r == 0)
+		r = resolve_existing(wanted, strlen(root), real, &length, err);
+	if (r < 0)
+		return r;
+	root_length = strcmp(real_root, "/") ? strlen(real_root) : 0;
+	if (strncmp(real, real_root, root_length) != 0)
+		return err_set(err, ERR_INVALID, "it leads out of '%s'", root);
+	below = strcmp(real, "/") ? real + root_length : "";
+	r = path_join(ret, err, below, wanted + length);
+	length = r < 0 ? 0 : strlen(ret);
+	while (length > 1 && ret[length - 1] == '/')
+		ret[--length] = '\0';
+	if (r == 0 && length == 0)
+		strcpy(ret, "/");
+	return r;
+}
+
+/* ---- mountinfo ---- */
+
+/* Linux Documentation/filesystems/proc.rst, 3.5:
+ * ID PARENT MAJOR:MINOR ROOT MOUNT_POINT OPTIONS [TAG...] - TYPE SOURCE SUPER_OPTIONS */
+struct mount {
+	unsigned int id, device_major, device_minor;
+	char *root, *point, *type, *source, *options;
+};
+
+/* \040 and its like, in place. */
+static void mount_unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *at = text; *at; to++) {
+		if (at[0] == '\\' && at[1] >= '0' && at[1] <= '3' && at[2] >= '0' &&
+		    at[2] <= '7' && at[3] >= '0' && at[3] <= '7') {
+			*to = (char)((at[1] - '0') << 6 | (at[2] - '0') << 3 |
+				     (at[3] - '0'));
+			at += 4;
+		} else {
+			*to = *at++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Borrows from @line, which it cuts. False for a line that is none. */
+static bool mount_parse(char *line, struct mount *ret)
+{
+	char *rest = strstr(line, " - "), *save;
+	char *fields[6], *last[3];
+
+	if (!rest)
+		return false;
+	*rest = '\0';
+	fields[0] = strtok_r(line, " ", &save);
+	for (size_t i = 1; i < ARRAY_SIZE(fields); i++)
+		fields[i] = fields[i - 1] ? strtok_r(NULL, " ", &save) : NULL;
+	last[0] = strtok_r(rest + 3, " ", &save);
+	for (size_t i = 1; i < ARRAY_SIZE(last); i++)
+		last[i] = last[i - 1] ? strtok_r(NULL, " ", &save) : NULL;
+	if (!fields[5] || !last[1] || sscanf(fields[0], "%u", &ret->id) != 1 ||
+	    sscanf(fields[2], "%u:%u", &ret->device_major, &ret->device_minor) != 2)
+		return false;
+	ret->root = fields[3];
+	ret->point = fields[4];
+	ret->type = last[0];
+	ret->source = last[1];
+	ret->options = last[2] ? last[2] : last[1] + strlen(last[1]);
+	mount_unescape(ret->root);
+	mount_unescape(ret->point);
+	mount_unescape(ret->source);
+	return true;
+}
+
+/* The rest of @path behind @point, with its slash; NULL if it is not below. */
+static const char *path_below(const char *path, const char *point)
+{
+	size_t length = strlen(point);
+
+	if (strcmp(point, "/") == 0)
+		return path;
+	if (strncmp(path, point, length) != 0 || (path[length] && path[length] != '/'))
+		return NULL;
+	return path + length;
+}
+
+/* The kernel's own answer, where the path is this machine's; 0 where it has none. A mount
+ * can be hidden by a later one: mount points alone don't tell. */
+static unsigned int mount_id_of(const char *root, const char *path)
+{
+	struct statx st;
+	char part[PATH_MAX];
+
+	if (root[0] || snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return 0;
+	for (;;) {
+		char *slash;
+
+		if (statx(AT_FDCWD, part, 0, STATX_MNT_ID, &st) == 0)
+			return st.stx_mask & STATX_MNT_ID ? (unsigned int)st.stx_mnt_id
+							  : 0;
+		slash = strrchr(part, '/');
+		if (!slash || !part[1])
+			return 0;
+		slash[slash == part] = '\0';
+	}
+}
+
+/* @ret borrows from @table, which is cut into lines. */
+static int mount_find(char *table, const char *path, unsigned int id, struct mount *ret,
+		      struct err *err)
+{
+	struct mount mount, best = { 0 };
+	char *save, *line = strtok_r(table, "\n", &save);
+
+	for (; line; line = strtok_r(NULL, "\n", &save)) {
+		if (!mount_parse(line, &mount) || !path_below(path, mount.point))
+			continue;
+		if (id ? mount.id == id
+		       : !best.point || strlen(mount.point) >= strlen(best.point))
+			best = mount;
+	}
+	if (!best.point)
+		return err_set(err, ERR_NOTFOUND, "'%s' lies on no mount of mountinfo",
+			       path);
+	*ret = best;
+	return 0;
+}
+
+/* ---- the device ---- */
+
+static void read_link_name(const char *path, char *ret, size_t size)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	const char *slash;
+
+	ret[0] = '\0';
+	if (n <= 0)
+		return;
+	target[n] = '\0';
+	slash = strrchr(target, '/');
+	snprintf(ret, size, "%s", slash ? slash + 1 : target);
+}
+
+static bool exists_in(const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/%s", directory, name) <
+		       (int)sizeof(path) &&
+	       access(path, F_OK) == 0;
+}
+
+/* A partition's disk tells what the disk is. */
+static int device_refuse(const char *sysfs, const char *device, struct err *err)
+{
+	static const struct {
+		const char *name, *what;
+	} kinds[] = {
+		{ "dm", "device-mapper (LVM, LUKS or multipath)" },
+		{ "md", "md (software RAID)" },
+		{ "loop", "a loop device" },
+		{ "bcache", "bcache" },
+	};
+	char disk[PATH_MAX];
+
+	snprintf(disk, sizeof(disk), "%s", sysfs);
+	if (exists_in(disk, "partition"))
+		*strrchr(disk, '/') = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (exists_in(disk, kinds[i].name))
+			return err_set(
+				err, ERR_UNSUPPORTED,
+				"'%s' is %s, which is not supported yet; supported: " SUPPORTED,
+				device, kinds[i].what);
+	}
+	if (strstr(disk, "/session"))
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"'%s' is an iSCSI disk, which is not supported yet; supported: " SUPPORTED,
+			device);
+	if (strstr(disk, "/virtual/") && !strstr(disk, "/nvme-subsystem/"))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "'%s' is no disk of this machine, but made by software; "
+			       "supported: " SUPPORTED,
+			       device);
+	return 0;
+}
+
+static int device_name(const char *sysfs, char *ret, size_t size, struct err *err)
+{
+	char path[PATH_MAX];
+	_cleanup_free char *uevent = NULL;
+	const char *name;
+	int r = path_join(path, err, sysfs, "/uevent");
+
+	if (r == 0)
+		r = file_read(AT_FDCWD, path, 1 << 16, &uevent, NULL, err);
+	if (r < 0)
+		return r;
+	name = strstr(uevent, "DEVNAME=");
+	if (!name || (name != uevent && name[-1] != '\n'))
+		return err_set(err, ERR_NOTFOUND, "'%s' names no device", path);
+	name += strlen("DEVNAME=");
+	if (snprintf(ret, size, "/dev/%.*s", (int)strcspn(name, "\n"), name) >= (int)size)
+		return err_set(err, ERR_LIMIT, "the name of the device '%s' is too long",
+			       sysfs);
+	return 0;
+}
+
+/* Is the driver of a disk reached by another way than PCI and its like? */
+static int nvme_refuse(const char *controller, struct err *err)
+{
+	char path[PATH_MAX], transport[32];
+	int r = path_join(path, err, controller, "/transport");
+
+	if (r < 0)
+		return r;
+	if (file_read_line(AT_FDCWD, path, transport, sizeof(transport), NULL) < 0 ||
+	    strcmp(transport, "pcie") == 0 || strcmp(transport, "apple-nvme") == 0)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "the disk is reached by NVMe over %s, which is not supported yet; "
+		       "supported: " SUPPORTED,
+		       transport);
+}
+
+/* From @start up to the root of the device tree. */
+static int target_walk(const char *devices, const char *start, struct target *target,
+		       struct err *err)
+{
+	char at[PATH_MAX], path[PATH_MAX];
+
+	snprintf(at, sizeof(at), "%s", start);
+	while (strlen(at) > strlen(devices)) {
+		struct target_device device = { 0 };
+		int r;
+
+		if (exists_in(at, "transport")) {
+			r = nvme_refuse(at, err);
+			if (r < 0)
+				return r;
+		}
+		r = path_join(path, err, at, "/modalias");
+		if (r < 0)
+			return r;
+		file_read_line(AT_FDCWD, path, device.modalias, sizeof(device.modalias),
+			       NULL);
+		r = path_join(path, err, at, "/driver/module");
+		if (r < 0)
+			return r;
+		read_link_name(path, device.module, sizeof(device.module));
+		if (exists_in(at, "driver")) {
+			if (target->device_count >= TARGET_DEVICES_MAX)
+				return err_set(err, ERR_LIMIT,
+					       "more than %d devices above '%s'",
+					       TARGET_DEVICES_MAX, start);
+			target->devices[target->device_count++] = device;
+		}
+		*strrchr(at, '/') = '\0';
+	}
+	return 0;
+}
+
+/* With NVMe's own multipath the disk hangs below a virtual subsystem, which has a link to
+ * each controller. */
+static int target_walk_nvme(const char *devices, const char *sysfs, struct target *target,
+			    struct err *err)
+{
+	char subsystem[PATH_MAX], path[PATH_MAX], real[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+	char *end;
+	int r = 0;
+
+	snprintf(subsystem, sizeof(subsystem), "%s", sysfs);
+	end = strstr(subsystem, "/nvme-subsystem/") + strlen("/nvme-subsystem/");
+	end[strcspn(end, "/")] = '\0';
+	dir = opendir(subsystem);
+	if (!dir)
+		return err_os(err, errno, "unable to open '%s'", subsystem);
+	while (r == 0 && (entry = readdir(dir))) {
+		unsigned int number;
+		char rest;
+
+		if (sscanf(entry->d_name, "nvme%u%c", &number, &rest) != 1)
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", subsystem, entry->d_name) <
+			    (int)sizeof(path) &&
+		    realpath(path, real))
+			r = target_walk(devices, real, target, err);
+	}
+	closedir(dir);
+	return r;
+}
+
+static int target_find_devices(const char *root, struct target *target, struct err *err)
+{
+	char link[PATH_MAX], path[PATH_MAX], devices[PATH_MAX], real[PATH_MAX];
+	int r;
+
+	snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", target->device_major,
+		 target->device_minor);
+	r = path_join(path, err, root, link);
+	if (r == 0)
+		r = path_join(link, err, root, "/sys/devices");
+	if (r < 0)
+		return r;
+	if (!realpath(path, real) || !realpath(link, devices))
+		return err_os(err, errno, "unable to find the device %u:%u in '%s'",
+			      target->device_major, target->device_minor, path);
+	if (strncmp(real, devices, strlen(devices)) != 0)
+		return err_set(err, ERR_CORRUPT, "'%s' leads out of '%s'", path, devices);
+	memcpy(target->sysfs_path, real, sizeof(real));
+	r = device_name(real, target->where.device, sizeof(target->where.device), err);
+	if (r == 0)
+		r = device_refuse(real, target->where.device, err);
+	if (r < 0)
+		return r;
+	if (strstr(real, "/nvme-subsystem/"))
+		return target_walk_nvme(devices, real, target, err);
+	return target_walk(devices, real, target, err);
+}
+
+/* ---- the file system ---- */
+
+static void probe_freep(blkid_probe *probe)
+{
+	blkid_free_probe(*probe);
+}
+
+static int uuid_find(const char *root, struct target *target, struct err *err)
+{
+	_cleanup_(probe_freep) blkid_probe probe = NULL;
+	const char *uuid = NULL;
+	char path[PATH_MAX];
+	int r = path_join(path, err, root, target->where.device);
+
+	if (r < 0)
+		return r;
+	probe = blkid_new_probe_from_filename(path);
+	if (!probe)
+		return err_os(err, errno, "unable to open the device '%s'", path);
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE);
+	if (blkid_do_safeprobe(probe) != 0 ||
+	    blkid_probe_lookup_value(probe, "UUID", &uuid, NULL) < 0 || !uuid[0])
+		return err_set(
+			err, ERR_NOTFOUND,
+			"no UUID of a file system in '%s': the crash kernel could not "
+			"find it",
+			path);
+	if (snprintf(target->where.uuid, sizeof(target->where.uuid), "%s", uuid) >=
+	    (int)sizeof(target->where.uuid))
+		return err_set(err, ERR_LIMIT, "the UUID '%s' is too long", uuid);
+	return 0;
+}
+
+/* btrfs has device numbers of its own: those of the disk are behind the mount's source.
+ */
+static int btrfs_find_device(const char *root, const char *source, struct target *target,
+			     struct err *err)
+{
+	struct btrfs_ioctl_fs_info_args info = { 0 };
+	_cleanup_fd int fd = -1;
+	char path[PATH_MAX];
+	struct stat st;
+	int r = path_join(path, err, root, source);
+
+	if (r < 0)
+		return r;
+	if (stat(path, &st) < 0)
+		return err_os(err, errno, "unable to look at the device '%s'", path);
+	target->device_major = major(st.st_rdev);
+	target->device_minor = minor(st.st_rdev);
+	r = path_join(path, err, root, target->mount_point);
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, BTRFS_IOC_FS_INFO, &info) < 0)
+		return err_os(err, errno,
+			      "unable to ask the btrfs at '%s' for its devices", path);
+	if (info.num_devices != 1)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the btrfs at '%s' has %llu devices; one is supported",
+			       path, (unsigned long long)info.num_devices);
+	return 0;
+}
+
+static const struct file_system *file_system_find(const char *type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(file_systems); i++) {
+		if (strcmp(file_systems[i].type, type) == 0)
+			return &file_systems[i];
+	}
+	return NULL;
+}
+
+static int file_system_refuse(const char *type, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		if (strcmp(refused[i].type, type) == 0)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "it is %s; supported: " SUPPORTED,
+				       refused[i].what);
+	}
+	return err_set(
+		err, ERR_UNSUPPORTED,
+		"its file system is '%s', which is not supported yet; supported: " SUPPORTED,
+		type);
+}
+
+static int target_fill(const char *root, const char *path, const struct mount *mount,
+		       struct target *target, struct err *err)
+{
+	const struct file_system *file_system = file_system_find(mount->type);
+	const char *base = strcmp(mount->root, "/") == 0 ? "" : mount->root;
+	const char *below = path_below(path, mount->point);
+
+	if (!file_system)
+		return file_system_refuse(mount->type, err);
+	if (!base[0] && !below[0])
+		below = "/";
+	if (snprintf(target->where.path, sizeof(target->where.path), "%s%s", base,
+		     below) >= (int)sizeof(target->where.path))
+		return err_set(err, ERR_LIMIT, "its path in the file system is too long");
+	snprintf(target->where.fstype, sizeof(target->where.fstype), "%s",
+		 file_system->mounts_as);
+	snprintf(target->mount_point, sizeof(target->mount_point), "%s", mount->point);
+	snprintf(target->options, sizeof(target->options), "%s", mount->options);
+	target->device_major = mount->device_major;
+	target->device_minor = mount->device_minor;
+	if (strcmp(mount->type, "btrfs") == 0)
+		return btrfs_find_device(root, mount->source, target, err);
+	return 0;
+}
+
+int target_find(const char *root, const char *archive, struct target *ret,
+		struct err *err)
+{
+	_cleanup_free char *table = NULL;
+	_cleanup_free struct target *target = calloc(1, sizeof(*target));
+	char path[PATH_MAX], name[PATH_MAX];
+	struct mount mount;
+	int r;
+
+	if (!target)
+		return err_nomem(err);
+	r = archive_resolve(root, archive, path, err);
+	if (r == 0)
+		r = path_join(name, err, root, "/proc/self/mountinfo");
+	if (r == 0)
+		r = file_read(AT_FDCWD, name, MOUNTINFO_MAX_BYTES, &table, NULL, err);
+	if (r == 0)
+		r = mount_find(table, path, mount_id_of(root, path), &mount, err);
+	if (r == 0)
+		r = target_fill(root, path, &mount, target, err);
+	if (r == 0)
+		r = target_find_devices(root, target, err);
+	if (r == 0)
+		r = uuid_find(root, target, err);
+	if (r < 0)
+		return err_in(err, r, "the archive '%s'", archive);
+	*ret = *target;
+	return 0;
+}
+
+/* ---- modules ---- */
+
+/* A driver without a module is built into the running kernel, and so is what it needs. */
+static int device_add_modules(const struct target_device *device, bool is_other_kernel,
+			      struct module_set *set, const struct log *log,
+			      struct err *err)
+{
+	struct err why = { 0 };
+	int r = ERR_NOTFOUND;
+
+	if (device->module[0])
+		r = module_set_add(set, device->module, &why);
+	else if (!is_other_kernel)
+		return 0;
+	if (r == ERR_NOTFOUND && device->modalias[0])
+		r = module_set_add(set, device->modalias, &why);
+	if (r == ERR_NOTFOUND && device->module[0]) {
+		log_warning(log, "%s; the crash kernel may not see the disk",
+			    err_text(&why));
+		return 0;
+	}
+	if (r < 0 && r != ERR_NOTFOUND && err)
+		*err = why;
+	return r == ERR_NOTFOUND ? 0 : r;
+}
+
+int target_add_modules(const struct target *target, bool is_other_kernel,
+		       struct module_set *set, const struct log *log, struct err *err)
+{
+	const struct file_system *file_system = file_system_find(target->where.fstype);
+	int r;
+
+	// From the hardware to the disk: the order in which they come to life.
+	for (size_t i = target->device_count; i-- > 0;) {
+		r = device_add_modules(&target->devices[i], is_other_kernel, set, log,
+				       err);
+		if (r < 0)
+			return err_in(err, r, "modules for '%s'", target->where.device);
+	}
+	for (size_t i = 0;
+	     i < ARRAY_SIZE(file_system->lookups) && file_system->lookups[i]; i++) {
+		r = module_set_add(set, file_system->lookups[i], err);
+		if (r == ERR_NOTFOUND && i > 0)
+			continue;
+		if (r < 0)
+			return err_in(err, r, "modules for the file system %s",
+				      target->where.fstype);
+	}
+	return 0;
+}
