@@ -279,7 +279,7 @@ static const char *or_dash(const char *text)
 static int note_format(const struct record *record, struct text *ret, struct err *err)
 {
 	const struct record_crash *crash = &record->crash;
-	const char *cause = crash->cause[0] ? crash->cause : or_dash(crash->title);
+	const char *cause = crash->cause[0] ? crash->cause : crash->title;
 	time_t when = (time_t)archive_record_time(record);
 	char time_text[64] = "-";
 	struct tm tm;
@@ -287,7 +287,8 @@ static int note_format(const struct record *record, struct text *ret, struct err
 	if (when > 0 && localtime_r(&when, &tm))
 		strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%S%z", &tm);
 	text_add(ret, "%s %s %s: %s (%s)", time_text, or_dash(crash->host),
-		 or_dash(crash->kernel_release), cause, record->path);
+		 or_dash(crash->kernel_release), cause[0] ? cause : "cause unknown",
+		 record->path);
 	for (size_t i = 0; i < ret->size; i++) {
 		if ((unsigned char)ret->data[i] < 0x20 || ret->data[i] == 0x7f)
 			ret->data[i] = '?';

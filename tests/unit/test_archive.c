@@ -333,7 +333,7 @@ static void test_note(void **state)
 	assert_int_equal(note(f), 3);
 	data = read_log(f);
 	snprintf(expected, sizeof(expected),
-		 "2026-01-21T07:24:00+0300 - -: - (%s/202601210724)\n"
+		 "2026-01-21T07:24:00+0300 - -: cause unknown (%s/202601210724)\n"
 		 "2026-11-23T03:42:07+0300 box 6.12: sysrq (%s/202611230342)\n"
 		 "2026-11-23T03:43:07+0300 box 6.12: NULL dereference?in ?[31mred "
 		 "(%s/202611230343)\n",
