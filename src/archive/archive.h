@@ -50,11 +50,11 @@ int archive_find(const struct archive *archive, const char *name, struct record 
 /*
  * Appends one line to @log_path for each record that is not noted yet, the oldest first:
  * "2026-11-23T00:42:07+0300 HOST KERNEL: CAUSE (PATH)", "-" for a host or kernel that is
- * not known. The log is made (0600) if it is missing, its directory is not. What was noted is remembered
- * in the record itself: the file "noted" in its directory, made after the line is on the
- * disk. So a power cut between the two can give a line twice, and never loses one. Two at
- * a time wait for each other. @ret_count, of the lines written, may be NULL; it is set on
- * failure too.
+ * not known. The log is made (0600) if it is missing, its directory is not. What was
+ * noted is remembered in the record itself: the file "noted" in its directory, made after
+ * the line is on the disk. So a power cut between the two can give a line twice, and
+ * never loses one. Two at a time wait for each other. @ret_count, of the lines written,
+ * may be NULL; it is set on failure too.
  */
 int archive_note(const struct archive *archive, const char *log_path, size_t *ret_count,
 		 struct err *err);
