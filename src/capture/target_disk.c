@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "capture/target_disk.h"
+
+#include <blkid.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+
+#define TARGET_POLL_MS	   200
+#define TARGET_DISKS_MAX   4096
+#define TARGET_UEVENT_MAX  4096
+#define TARGET_MOUNT_TRIES 3
+#define TARGET_MOUNT_MS	   1000
+
+/* ---- drivers ---- */
+
+static int module_insert(const char *path)
+{
+	_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+void target_disk_load_modules(const char *root, const struct orders *orders,
+			      const struct log *log)
+{
+	size_t loaded = 0;
+
+	for (size_t i = 0; i < orders->module_count; i++) {
+		char path[PATH_MAX];
+		int r;
+
+		snprintf(path, sizeof(path), "%s%s", root, orders->modules[i]);
+		r = module_insert(path);
+		if (r == 0)
+			loaded++;
+		else if (r == -ENODEV)
+			// A driver that found nothing to drive: it was for other
+			// machines.
+			log_debug(log, "module '%s': %s", path, strerror(-r));
+		else
+			log_warning(log,
+				    "unable to load '%s': %s; the disk may not appear",
+				    path, strerror(-r));
+	}
+	if (orders->module_count > 0)
+		log_info(log, "%zu of %zu modules loaded", loaded, orders->module_count);
+}
+
+/* ---- disks ---- */
+
+/* "/dev/vda1" of the DEVNAME in a uevent file of /sys/class/block/NAME. */
+static int disk_device(const char *root, const char *name, char ret[static PATH_MAX])
+{
+	_cleanup_free char *uevent = NULL;
+	char path[PATH_MAX];
+	char *line, *rest;
+
+	snprintf(path, sizeof(path), "%s/sys/class/block/%s/uevent", root, name);
+	if (file_read(AT_FDCWD, path, TARGET_UEVENT_MAX, &uevent, NULL, NULL) < 0)
+		return ERR_NOTFOUND;
+	for (line = strtok_r(uevent, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (strncmp(line, "DEVNAME=", 8) == 0) {
+			int n = snprintf(ret, PATH_MAX, "%s/dev/%s", root, line + 8);
+
+			return n < PATH_MAX ? 0 : ERR_LIMIT;
+		}
+	}
+	return ERR_NOTFOUND;
+}
+
+/* Has the device at @path a superblock of that type and UUID? */
+static bool disk_is_target(const char *path, const struct orders_target *target)
+{
+	blkid_probe probe = blkid_new_probe_from_filename(path);
+	const char *uuid = NULL, *type = NULL;
+	bool is_it;
+
+	if (!probe)
+		return false;
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE);
+	is_it = blkid_do_safeprobe(probe) == 0 &&
+		blkid_probe_lookup_value(probe, "UUID", &uuid, NULL) == 0 &&
+		blkid_probe_lookup_value(probe, "TYPE", &type, NULL) == 0 &&
+		strcasecmp(uuid, target->uuid) == 0 && strcmp(type, target->fstype) == 0;
+	blkid_free_probe(probe);
+	return is_it;
+}
+
+/* The last word of a path: the tie break knows "/dev/vda", or "vda". */
+static const char *disk_name(const char *device)
+{
+	const char *slash = strrchr(device, '/');
+
+	return slash ? slash + 1 : device;
+}
+
+int target_disk_find(const char *root, const struct orders_target *target,
+		     const struct log *log, char ret[static PATH_MAX], struct err *err)
+{
+	char path[PATH_MAX], found[PATH_MAX] = "";
+	struct dirent *entry;
+	int seen = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/sys/class/block", root);
+	dir = opendir(path);
+	if (!dir)
+		return err_os(err, errno, "unable to open '%s'", path);
+	while ((entry = readdir(dir)) && seen++ < TARGET_DISKS_MAX) {
+		if (entry->d_name[0] == '.' ||
+		    disk_device(root, entry->d_name, path) < 0 ||
+		    !disk_is_target(path, target))
+			continue;
+		if (found[0])
+			log_warning(log,
+				    "'%s' and '%s' have the same UUID; that which is "
+				    "called '%s' is taken, else the first",
+				    found, path, target->device);
+		if (!found[0] || strcmp(disk_name(path), disk_name(target->device)) == 0)
+			memcpy(found, path, sizeof(found));
+	}
+	closedir(dir);
+	if (!found[0])
+		return err_set(err, ERR_NOTFOUND, "no disk has the %s file system %s",
+			       target->fstype, target->uuid);
+	memcpy(ret, found, sizeof(found));
+	return 0;
+}
+
+/* " vda vdb", or " none". */
+static void disk_list(const char *root, char *ret, size_t size)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	size_t at = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/sys/class/block", root);
+	snprintf(ret, size, " none");
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)) && at < size) {
+		int n = 0;
+
+		if (entry->d_name[0] != '.')
+			n = snprintf(ret + at, size - at, " %s", entry->d_name);
+		at += n > 0 ? (size_t)n : 0;
+	}
+	if (dir)
+		closedir(dir);
+}
+
+int target_disk_wait(const char *root, const struct orders_target *target,
+		     const volatile sig_atomic_t *cancel, const struct log *log,
+		     char ret[static PATH_MAX], struct err *err)
+{
+	char disks[256];
+	int r;
+
+	while ((r = target_disk_find(root, target, log, ret, err)) == ERR_NOTFOUND &&
+	       !*cancel)
+		poll(NULL, 0, TARGET_POLL_MS);
+	if (r == ERR_NOTFOUND) {
+		disk_list(root, disks, sizeof(disks));
+		return err_set(err, r,
+			       "the %s file system %s (it was '%s') did not appear; the "
+			       "disks are:%s",
+			       target->fstype, target->uuid, target->device, disks);
+	}
+	return r;
+}
+
+int target_disk_mount(const char *device, const struct orders_target *target,
+		      const char *mount_point, const struct log *log, struct err *err)
+{
+	int why = 0;
+
+	if (mkdir(mount_point, 0700) < 0 && errno != EEXIST)
+		return err_os(err, errno, "unable to create '%s'", mount_point);
+	for (int i = 0; i < TARGET_MOUNT_TRIES; i++) {
+		if (mount(device, mount_point, target->fstype,
+			  MS_NOATIME | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0) {
+			log_info(log, "'%s' (%s) mounted", device, target->fstype);
+			return 0;
+		}
+		why = errno;
+		log_debug(log, "mounting '%s': %s", device, strerror(why));
+		poll(NULL, 0, TARGET_MOUNT_MS);
+	}
+	return err_os(err, why, "unable to mount '%s' as %s", device, target->fstype);
+}
