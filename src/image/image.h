@@ -51,12 +51,12 @@ struct image_note {
 struct image_info {
 	enum image_format format;
 	enum image_machine machine;
-	uint32_t page_size;	/* 0: the format does not say */
-	bool is_incomplete;	/* its writer marked it so, or the file ends too early */
+	uint32_t page_size; /* 0: the format does not say */
+	bool is_incomplete; /* its writer marked it so, or the file ends too early */
 	char incomplete_why[128];
-	int dump_level;		/* diskdump: makedumpfile's -d; 0 for the others */
+	int dump_level; /* diskdump: makedumpfile's -d; 0 for the others */
 	uint64_t file_size;
-	uint64_t max_paddr;	/* end of the last range */
+	uint64_t max_paddr; /* end of the last range */
 };
 
 /*

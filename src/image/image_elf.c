@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ELF vmcores: /proc/vmcore and its copies, makedumpfile -E, QEMU's dump-guest-memory.
+ * Source: Linux fs/proc/vmcore.c, kernel/kexec_core.c, uapi/linux/elf.h; makedumpfile's
+ * elf_info.c; System V gABI for extended numbering.
+ *
+ *	Ehdr | Phdrs | PT_NOTE bytes | bytes of the PT_LOADs
+ *
+ * p_paddr says which memory a PT_LOAD is. They may overlap: the kernel's text has a
+ *PT_LOAD of its own, over its part of RAM; both lead to the same bytes of memory. Bytes
+ *beyond p_filesz, up to p_memsz, were left out by the writer. p_vaddr is not looked at:
+ *virtual memory is translated by page tables, above this folder.
+ *
+ * It refuses 32-bit and big-endian files, and cores of processes.
+ */
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "image/image_format.h"
+
+/* makedumpfile -E splits at each 256 pages left out: 8 TiB of the worst memory. */
+#define ELF_PHDR_MAX   ((uint32_t)8 << 20)
+#define ELF_PHDR_CHUNK 64	  /* read at once */
+#define ELF_INCOMPLETE 0x1	  /* e_flags; makedumpfile's DUMP_ELF_INCOMPLETE */
+#define ELF_PADDR_NONE UINT64_MAX /* p_paddr of what is no RAM, in /proc/kcore */
+#define ELF_NOTE_AUXV  6 /* NT_AUXV, NT_FILE: only cores of processes have them */
+#define ELF_NOTE_FILE  0x46494c45
+
+/* Bytes of the file that are the memory [paddr, end). */
+struct elf_segment {
+	uint64_t paddr;
+	uint64_t end;
+	uint64_t offset;
+};
+
+/* Sorted, without overlaps once elf_list_seal() is done. */
+struct elf_list {
+	struct elf_segment *items;
+	size_t count, capacity;
+};
+
+struct elf_context {
+	struct elf_list data;	  /* in the file */
+	struct elf_list lost;	  /* should be in the file, behind its end */
+	struct elf_list filtered; /* p_filesz ... p_memsz */
+	uint64_t bytes_lost;
+};
+
+/* --- lists of segments ------------------------------------------------------------ */
+
+static int elf_list_add(struct elf_list *list, uint64_t paddr, uint64_t size,
+			uint64_t offset, struct err *err)
+{
+	if (size == 0)
+		return 0;
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 16;
+		struct elf_segment *grown =
+			realloc(list->items, capacity * sizeof(*list->items));
+
+		if (!grown)
+			return err_nomem(err);
+		list->items = grown;
+		list->capacity = capacity;
+	}
+	list->items[list->count++] = (struct elf_segment){ .paddr = paddr,
+							   .end = paddr + size,
+							   .offset = offset };
+	return 0;
+}
+
+static int compare_segments(const void *a, const void *b)
+{
+	const struct elf_segment *x = a, *y = b;
+
+	return (x->paddr > y->paddr) - (x->paddr < y->paddr);
+}
+
+/* Sorts, and cuts off a segment's beginning where one before it has that memory too. */
+static void elf_list_seal(struct elf_list *list)
+{
+	uint64_t covered = 0;
+	size_t n = 0;
+
+	if (list->count)
+		qsort(list->items, list->count, sizeof(*list->items), compare_segments);
+	for (size_t i = 0; i < list->count; i++) {
+		struct elf_segment s = list->items[i];
+
+		if (s.end <= covered)
+			continue;
+		if (s.paddr < covered) {
+			s.offset += covered - s.paddr;
+			s.paddr = covered;
+		}
+		covered = s.end;
+		list->items[n++] = s;
+	}
+	list->count = n;
+}
+
+static const struct elf_segment *elf_list_find(const struct elf_list *list,
+					       uint64_t paddr)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct elf_segment *s = &list->items[middle];
+
+		if (paddr < s->paddr)
+			high = middle;
+		else if (paddr >= s->end)
+			low = middle + 1;
+		else
+			return s;
+	}
+	return NULL;
+}
+
+/* --- headers ---------------------------------------------------------------------- */
+
+static bool elf_probe(const uint8_t *head, size_t size)
+{
+	return size >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0;
+}
+
+static enum image_machine elf_machine(uint16_t e_machine)
+{
+	switch (e_machine) {
+	case EM_X86_64:
+		return IMAGE_MACHINE_X86_64;
+	case EM_AARCH64:
+		return IMAGE_MACHINE_ARM64;
+	}
+	return IMAGE_MACHINE_UNKNOWN;
+}
+
+/* The Ehdr in this machine's byte order, which is little endian wherever this runs. */
+static int elf_read_header(struct image *image, Elf64_Ehdr *ret, struct err *err)
+{
+	uint8_t ident[EI_NIDENT];
+	int r = image_file_read(&image->file, 0, ident, sizeof(ident), err);
+
+	if (r < 0)
+		return err_in(err, r, "reading the ELF header");
+	if (ident[EI_CLASS] != ELFCLASS64)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "it is an ELF file of a 32-bit machine (class %u)",
+			       ident[EI_CLASS]);
+	if (ident[EI_DATA] != ELFDATA2LSB)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "it is an ELF file of a big-endian machine (data %u)",
+			       ident[EI_DATA]);
+	r = image_file_read(&image->file, 0, ret, sizeof(*ret), err);
+	if (r < 0)
+		return err_in(err, r, "reading the ELF header");
+	if (ret->e_type != ET_CORE)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "it is an ELF file of type %u, not a core: a program, a "
+			       "library or a vmlinux",
+			       ret->e_type);
+	if (ret->e_phentsize != sizeof(Elf64_Phdr))
+		return err_set(err, ERR_CORRUPT,
+			       "its program headers have %u bytes, not %zu",
+			       ret->e_phentsize, sizeof(Elf64_Phdr));
+	return 0;
+}
+
+/* More than 65534 program headers: their number is in section header 0. */
+static int elf_phdr_count(struct image *image, const Elf64_Ehdr *ehdr, uint32_t *ret,
+			  struct err *err)
+{
+	uint32_t count = ehdr->e_phnum;
+	Elf64_Shdr shdr;
+	uint64_t size;
+	int r;
+
+	if (count == PN_XNUM) {
+		r = image_file_read(&image->file, ehdr->e_shoff, &shdr, sizeof(shdr),
+				    err);
+		if (r < 0)
+			return err_in(err, r, "reading the number of program headers");
+		count = shdr.sh_info;
+	}
+	if (count > ELF_PHDR_MAX)
+		return err_set(err, ERR_LIMIT, "%u program headers are more than %u",
+			       count, ELF_PHDR_MAX);
+	size = (uint64_t)count * sizeof(Elf64_Phdr);
+	if (!image_file_has(&image->file, ehdr->e_phoff, size))
+		return err_set(
+			err, ERR_TRUNCATED,
+			"the file ends at byte %llu, inside its %u program headers",
+			(unsigned long long)image->file.size, count);
+	*ret = count;
+	return 0;
+}
+
+/* --- program headers -------------------------------------------------------------- */
+
+static int elf_add_load(struct image *image, const Elf64_Phdr *phdr, struct err *err)
+{
+	struct elf_context *c = image->context;
+	uint64_t memory = MAX(phdr->p_memsz, phdr->p_filesz);
+	uint64_t in_file = 0, lost, end;
+	int r;
+
+	if (phdr->p_paddr == ELF_PADDR_NONE)
+		return 0;
+	if (!u64_add(phdr->p_paddr, memory, &end) ||
+	    !u64_add(phdr->p_offset, phdr->p_filesz, &end))
+		return err_set(
+			err, ERR_CORRUPT,
+			"a segment at physical address 0x%llx goes beyond all memory",
+			(unsigned long long)phdr->p_paddr);
+	if (phdr->p_offset < image->file.size)
+		in_file = MIN(phdr->p_filesz, image->file.size - phdr->p_offset);
+	lost = phdr->p_filesz - in_file;
+	c->bytes_lost += lost;
+	r = elf_list_add(&c->data, phdr->p_paddr, in_file, phdr->p_offset, err);
+	if (r == 0)
+		r = elf_list_add(&c->lost, phdr->p_paddr + in_file, lost, 0, err);
+	if (r == 0)
+		r = elf_list_add(&c->filtered, phdr->p_paddr + phdr->p_filesz,
+				 memory - phdr->p_filesz, 0, err);
+	return r;
+}
+
+/* Appends the bytes of one PT_NOTE. What goes beyond the limit or the file is told. */
+static int elf_add_note(struct image *image, const Elf64_Phdr *phdr, uint8_t **notes,
+			size_t *notes_size, struct err *err)
+{
+	uint64_t in_file = 0, size;
+	size_t padded = (size_t)align_up(*notes_size, 4);
+	uint8_t *grown;
+	int r;
+
+	if (phdr->p_offset < image->file.size)
+		in_file = MIN(phdr->p_filesz, image->file.size - phdr->p_offset);
+	if (in_file < phdr->p_filesz)
+		image_set_incomplete(image, "the file ends inside its notes");
+	size = MIN(in_file, IMAGE_NOTES_MAX - padded);
+	if (size < in_file)
+		image_set_incomplete(image, "it has more than %zu bytes of notes",
+				     IMAGE_NOTES_MAX);
+	if (size == 0)
+		return 0;
+	grown = realloc(*notes, padded + (size_t)size);
+	if (!grown)
+		return err_nomem(err);
+	*notes = grown;
+	memset(grown + *notes_size, 0, padded - *notes_size);
+	r = image_file_read(&image->file, phdr->p_offset, grown + padded, (size_t)size,
+			    err);
+	if (r < 0)
+		return err_in(err, r, "reading its notes");
+	*notes_size = padded + (size_t)size;
+	return 0;
+}
+
+static int elf_read_phdrs(struct image *image, const Elf64_Ehdr *ehdr, uint32_t count,
+			  struct err *err)
+{
+	_cleanup_free uint8_t *notes = NULL;
+	size_t notes_size = 0;
+	Elf64_Phdr phdrs[ELF_PHDR_CHUNK];
+	int r = 0;
+
+	for (uint32_t i = 0; i < count && r == 0; i++) {
+		const Elf64_Phdr *phdr = &phdrs[i % ELF_PHDR_CHUNK];
+
+		if (i % ELF_PHDR_CHUNK == 0)
+			r = image_file_read(
+				&image->file, ehdr->e_phoff + i * sizeof(*phdr), phdrs,
+				MIN(count - i, ELF_PHDR_CHUNK) * sizeof(*phdr), err);
+		if (r == 0 && phdr->p_type == PT_LOAD)
+			r = elf_add_load(image, phdr, err);
+		else if (r == 0 && phdr->p_type == PT_NOTE)
+			r = elf_add_note(image, phdr, &notes, &notes_size, err);
+		if (r < 0)
+			return err_in(err, r, "reading program header %u", i);
+	}
+	return image_take_notes(image, take_ptr(notes), notes_size, err);
+}
+
+/* RAM is what the image has, what was lost and what was left out, together. */
+static int elf_make_ranges(struct image *image, struct err *err)
+{
+	const struct elf_context *c = image->context;
+	const struct elf_list *lists[] = { &c->data, &c->lost, &c->filtered };
+	size_t count = c->data.count + c->lost.count + c->filtered.count, n = 0;
+	struct image_range *ranges;
+
+	if (count == 0)
+		return err_set(err, ERR_CORRUPT, "it has no memory at all: no PT_LOAD");
+	ranges = calloc(count, sizeof(*ranges));
+	if (!ranges)
+		return err_nomem(err);
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+		for (size_t i = 0; i < lists[l]->count; i++) {
+			const struct elf_segment *s = &lists[l]->items[i];
+
+			ranges[n++] =
+				(struct image_range){ .paddr = s->paddr,
+						      .size_bytes = s->end - s->paddr };
+		}
+	image_take_ranges(image, ranges, n);
+	return 0;
+}
+
+static int elf_refuse_process(const struct image *image, struct err *err)
+{
+	for (size_t i = 0; i < image->note_count; i++)
+		if (strcmp(image->notes[i].name, "CORE") == 0 &&
+		    (image->notes[i].type == ELF_NOTE_AUXV ||
+		     image->notes[i].type == ELF_NOTE_FILE))
+			return err_set(err, ERR_UNSUPPORTED,
+				       "it is the core of a process, not of a kernel");
+	return 0;
+}
+
+static int elf_open(struct image *image, struct err *err)
+{
+	struct elf_context *c;
+	Elf64_Ehdr ehdr;
+	uint32_t count;
+	int r;
+
+	image->context = c = calloc(1, sizeof(*c));
+	if (!c)
+		return err_nomem(err);
+	r = elf_read_header(image, &ehdr, err);
+	if (r == 0)
+		r = elf_phdr_count(image, &ehdr, &count, err);
+	if (r == 0)
+		r = elf_read_phdrs(image, &ehdr, count, err);
+	if (r == 0)
+		r = elf_refuse_process(image, err);
+	if (r < 0)
+		return r;
+	elf_list_seal(&c->data);
+	elf_list_seal(&c->lost);
+	elf_list_seal(&c->filtered);
+	image->info.machine = elf_machine(ehdr.e_machine);
+	if (ehdr.e_flags & ELF_INCOMPLETE)
+		image_set_incomplete(image, "its writer marked it as incomplete");
+	if (c->bytes_lost)
+		image_set_incomplete(image,
+				     "the file ends at byte %llu, %llu bytes too early",
+				     (unsigned long long)image->file.size,
+				     (unsigned long long)c->bytes_lost);
+	return elf_make_ranges(image, err);
+}
+
+static void elf_close(struct image *image)
+{
+	struct elf_context *c = image->context;
+
+	if (!c)
+		return;
+	free(c->data.items);
+	free(c->lost.items);
+	free(c->filtered.items);
+	free(c);
+}
+
+/* --- memory ----------------------------------------------------------------------- */
+
+static int elf_absent(const struct elf_context *c, uint64_t paddr, struct err *err)
+{
+	unsigned long long a = paddr;
+
+	if (elf_list_find(&c->lost, paddr))
+		return err_set(err, ERR_TRUNCATED,
+			       "physical address 0x%llx lies behind the end of the dump",
+			       a);
+	if (elf_list_find(&c->filtered, paddr))
+		return err_set(err, ERR_FILTERED,
+			       "physical address 0x%llx was left out of the dump", a);
+	return err_set(err, ERR_FAULT, "there is no RAM at physical address 0x%llx", a);
+}
+
+static int elf_read(struct image *image, uint64_t paddr, void *buf, size_t size,
+		    size_t *ret_done, struct err *err)
+{
+	const struct elf_context *c = image->context;
+	const struct elf_segment *s = elf_list_find(&c->data, paddr);
+	size_t part;
+	int r;
+
+	if (!s)
+		return elf_absent(c, paddr, err);
+	part = (size_t)MIN((uint64_t)size, s->end - paddr);
+	r = image_file_read(&image->file, s->offset + (paddr - s->paddr), buf, part, err);
+	if (r < 0)
+		return err_in(err, r, "physical address 0x%llx",
+			      (unsigned long long)paddr);
+	*ret_done = part;
+	return 0;
+}
+
+static uint64_t elf_next_data(struct image *image, uint64_t paddr)
+{
+	const struct elf_context *c = image->context;
+	const struct elf_segment *s = elf_list_find(&c->data, paddr);
+	uint64_t offset, found;
+
+	if (!s)
+		return paddr;
+	offset = s->offset + (paddr - s->paddr);
+	found = image_file_next_data(&image->file, offset);
+	return MIN(paddr + (found - offset), s->end);
+}
+
+static bool elf_has_page(struct image *image, uint64_t paddr)
+{
+	const struct elf_context *c = image->context;
+
+	return elf_list_find(&c->data, paddr);
+}
+
+const struct image_ops image_elf_ops = {
+	.format = IMAGE_FORMAT_ELF,
+	.probe = elf_probe,
+	.open = elf_open,
+	.close = elf_close,
+	.read = elf_read,
+	.next_data = elf_next_data,
+	.has_page = elf_has_page,
+};

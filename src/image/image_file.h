@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The bytes of an image's file, for several threads at once. Three ways, the best that
+ * the file allows:
+ *   - a regular file is mapped as a whole (address space, not memory)
+ *   - /proc/vmcore is mapped in windows: its mmap() makes all page table entries at once
+ *     (2 MiB per GiB), and a crash kernel has little memory. Its read() maps, copies and
+ *     unmaps a single page at a time on x86: about twenty times slower.
+ *   - what can't be mapped is read with pread()
+ * Source: Linux fs/proc/vmcore.c, arch/x86/kernel/crash_dump_64.c.
+ *
+ * A file that shrinks while it is open is not guarded against.
+ */
+#ifndef IMAGE_IMAGE_FILE_H
+#define IMAGE_IMAGE_FILE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define IMAGE_WINDOW_SIZE  ((uint64_t)64 << 20) /* page tables: 128 KiB */
+#define IMAGE_WINDOW_COUNT 16
+
+struct image_window {
+	const uint8_t *data; /* NULL: unused */
+	uint64_t number;     /* of IMAGE_WINDOW_SIZE bytes each, from the file's start */
+	uint64_t size;
+	uint64_t last_use;
+};
+
+struct image_file {
+	int fd;
+	uint64_t size;
+	bool can_map;
+	const uint8_t *whole; /* the whole file mapped, or NULL */
+
+	/* The rest is for windows. Reading holds the lock shared, mapping alone. */
+	pthread_rwlock_t lock;
+	bool has_lock;
+	unsigned int map_failures;
+	uint64_t clock;
+	struct image_window windows[IMAGE_WINDOW_COUNT];
+	uint64_t missed[IMAGE_WINDOW_COUNT]; /* numbers + 1 of the last misses */
+};
+
+int image_file_open(struct image_file *file, const char *path, struct err *err);
+void image_file_close(struct image_file *file);
+
+/* Exactly @size bytes; ERR_TRUNCATED where they are not all in the file. */
+int image_file_read(struct image_file *file, uint64_t offset, void *buf, size_t size,
+		    struct err *err);
+
+/*
+ * The smallest offset >= @offset where the file may hold something other than zeros; the
+ * file's size if there is none.
+ */
+uint64_t image_file_next_data(struct image_file *file, uint64_t offset);
+
+/* Are all of [offset, offset + size) in the file? */
+static inline bool image_file_has(const struct image_file *file, uint64_t offset,
+				  uint64_t size)
+{
+	return offset <= file->size && size <= file->size - offset;
+}
+
+#endif
