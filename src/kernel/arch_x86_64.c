@@ -52,8 +52,7 @@ struct x86_64_context {
 	struct table tables[TABLE_COUNT];
 };
 
-/* --- translation ---------------------------------------------------------------------
- */
+/* --- translation ----------------------------------------------------------------- */
 
 /* A number that older kernels or other configurations do not export. */
 static int number_or_zero(const struct vmcoreinfo *info, const char *name, int64_t *ret,
@@ -191,8 +190,7 @@ static int x86_64_translate(struct kernel *kernel, void *opaque, uint64_t vaddr,
 	return 0;
 }
 
-/* --- registers -----------------------------------------------------------------------
- */
+/* --- registers ------------------------------------------------------------------- */
 
 static const char *const x86_64_reg_names[X86_64_REG_COUNT] = {
 	[X86_64_RIP] = "rip",

@@ -97,8 +97,7 @@ static void note_lost(struct printk_log *log, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* --- regions
- * ---------------------------------------------------------------------------- */
+/* --- regions --------------------------------------------------------------------- */
 
 static size_t region_page(const struct region *region, size_t offset)
 {
@@ -168,8 +167,7 @@ static void region_done(struct region *region)
 	*region = (struct region){ 0 };
 }
 
-/* --- the ring
- * ---------------------------------------------------------------------------- */
+/* --- the ring -------------------------------------------------------------------- */
 
 static const struct {
 	bool is_size;
@@ -314,8 +312,7 @@ static void ring_close(struct ring *ring)
 	region_done(&ring->infos);
 }
 
-/* --- records
- * ----------------------------------------------------------------------------- */
+/* --- records --------------------------------------------------------------------- */
 
 /*
  * The text block of a descriptor. In recent kernels (v7.2, not v6.12) a block may end
@@ -519,8 +516,7 @@ void printk_log_done(struct printk_log *log)
 	*log = (struct printk_log){ 0 };
 }
 
-/* --- text
- * -------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------ */
 
 #define PREFIX_SIZE 64
 

@@ -49,8 +49,7 @@ struct place {
 	uint32_t type_id;
 };
 
-/* --- loading
- * ------------------------------------------------------------------------------ */
+/* --- loading --------------------------------------------------------------------- */
 
 static uint32_t name_hash(const char *name, size_t size)
 {
@@ -202,8 +201,7 @@ void types_free(struct types *types)
 	free(types);
 }
 
-/* --- looking up
- * ---------------------------------------------------------------------------- */
+/* --- looking up ------------------------------------------------------------------ */
 
 /* The first type of @name whose kind is in @kinds; 0 none. */
 static uint32_t find_kind(const struct types *types, const char *name, size_t name_size,
@@ -439,8 +437,7 @@ int types_sizeof(const struct types *types, const char *name, uint64_t *ret,
 	return 0;
 }
 
-/* --- enums
- * ----------------------------------------------------------------------------------- */
+/* --- enums ----------------------------------------------------------------------- */
 
 static int64_t enum32_value(const struct types *types, const struct btf_type *type,
 			    const struct btf_enum *e)

@@ -69,7 +69,7 @@ struct fake_image {
 	uint64_t table_root, table_next, table_end;
 };
 
-/* --- physical memory --------------------------------------------------------------- */
+/* --- physical memory ------------------------------------------------------------- */
 
 /* RAM full of zeros at [paddr, paddr + size). The pointer is good until fake_done(). */
 static inline uint8_t *fake_ram(struct fake_image *f, uint64_t paddr, uint64_t size)
@@ -121,7 +121,7 @@ static inline void fake_leave_out(struct fake_image *f, uint64_t paddr, uint64_t
 	fake_check(!"no RAM at that physical address");
 }
 
-/* --- page tables -------------------------------------------------------------------- */
+/* --- page tables ----------------------------------------------------------------- */
 
 static inline uint64_t fake_load(const uint8_t *p, unsigned int size)
 {
@@ -209,8 +209,7 @@ static inline void fake_map_huge(struct fake_image *f, uint64_t vaddr, uint64_t 
 	fake_store(fake_entry(f, vaddr, shift), paddr | FAKE_PRESENT | FAKE_HUGE, 8);
 }
 
-/* --- virtual memory ------------------------------------------------------------------
- */
+/* --- virtual memory -------------------------------------------------------------- */
 
 /* RAM at @paddr, mapped at @vaddr. */
 static inline uint8_t *fake_memory(struct fake_image *f, uint64_t vaddr, uint64_t paddr,
@@ -266,8 +265,7 @@ static inline void fake_string(struct fake_image *f, uint64_t vaddr, const char 
 	fake_bytes(f, vaddr, string, strlen(string) + 1);
 }
 
-/* --- notes and the file --------------------------------------------------------------
- */
+/* --- notes and the file ---------------------------------------------------------- */
 
 static inline void fake_note(struct fake_image *f, const char *name, uint32_t type,
 			     const void *desc, size_t size)

@@ -64,8 +64,7 @@ static void fails_with(struct machine *m, uint64_t vaddr, int code, const char *
 	assert_int_equal(value, 7);
 }
 
-/* --- translation
- * ----------------------------------------------------------------------------- */
+/* --- translation ----------------------------------------------------------------- */
 
 static void pages_of(int levels, uint64_t data)
 {
@@ -206,8 +205,26 @@ static void many_pages(void **state)
 	machine_done(&m);
 }
 
-/* --- damage
- * ----------------------------------------------------------------------------------- */
+/* The same for tables: 50 of the lowest level, in the order in which they were made. */
+static void many_tables(void **state)
+{
+	const uint64_t count = 50, apart = 0x200000;
+	struct machine m = { 0 };
+	uint8_t *ram;
+
+	fake_paging(&m.fake, TABLES, 5);
+	ram = fake_ram(&m.fake, 0x1000000, count * 4096);
+	for (uint64_t i = 0; i < count; i++) {
+		fake_map(&m.fake, DATA + i * apart, 0x1000000 + i * 4096, 4096);
+		fake_store(ram + i * 4096, i, 8);
+	}
+	machine_open(&m);
+	for (uint64_t i = 0; i < 2 * count; i++)
+		reads_as(&m, DATA + i % count * apart, i % count);
+	machine_done(&m);
+}
+
+/* --- damage ---------------------------------------------------------------------- */
 
 static void not_mapped_at_each_level(void **state)
 {
@@ -329,8 +346,7 @@ static void what_is_no_address(void **state)
 	machine_done(&m);
 }
 
-/* --- opening
- * ----------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------- */
 
 static void opens_with(struct fake_image *fake, int code, const char *text)
 {
@@ -394,8 +410,7 @@ static void vmcoreinfo_without_page_tables(void **state)
 	opens_with(&fake, ERR_NOTFOUND, "looking for the kernel's page tables");
 }
 
-/* --- what is read through it
- * ---------------------------------------------------------------- */
+/* --- what is read through it ----------------------------------------------------- */
 
 static void strings(void **state)
 {
@@ -589,6 +604,7 @@ int main(void)
 		cmocka_unit_test(kernel_loaded_elsewhere),
 		cmocka_unit_test(memory_encryption_bit),
 		cmocka_unit_test(many_pages),
+		cmocka_unit_test(many_tables),
 		cmocka_unit_test(not_mapped_at_each_level),
 		cmocka_unit_test(table_not_in_the_image),
 		cmocka_unit_test(page_not_in_the_image),

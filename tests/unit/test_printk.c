@@ -185,8 +185,7 @@ static void record_is(const struct machine *m, size_t i, uint64_t seq, const cha
 	assert_memory_equal(m->log.records[i].text, text, strlen(text));
 }
 
-/* --- whole rings
- * ---------------------------------------------------------------------------- */
+/* --- whole rings ----------------------------------------------------------------- */
 
 static void few_records(void **state)
 {
@@ -314,9 +313,7 @@ static void descriptor_not_yet_taken(void **state)
 	done(&m);
 }
 
-/* --- text
- * --------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------ */
 
 static void format(void **state)
 {
@@ -364,8 +361,7 @@ static void format_of_extremes(void **state)
 	text_done(&text);
 }
 
-/* --- damage
- * ------------------------------------------------------------------------------------ */
+/* --- damage ---------------------------------------------------------------------- */
 
 static void missing_page_of_text(void **state)
 {

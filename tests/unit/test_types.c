@@ -155,6 +155,25 @@ static void enums(void **state)
 	assert_int_equal(value, (int64_t)1 << 40);
 }
 
+/* All bits set: -1 where signed enums are not marked as such, else 2^32 - 1. */
+static void enums_of_old_makers(void **state)
+{
+	for (int marks = 0; marks < 2; marks++) {
+		struct btf *btf = btf__new_empty();
+		struct types *types;
+		int64_t value = 0;
+
+		assert_int_equal(btf__add_enum(btf, "e", 4), 1);
+		assert_int_equal(btf__add_enum_value(btf, "ALL", UINT32_MAX), 0);
+		assert_int_equal(btf__add_enum(btf, "f", 4), 2);
+		assert_int_equal(btf__add_enum_value(btf, "SOME", marks ? -2 : 2), 0);
+		types = types_of(btf);
+		assert_int_equal(types_enum(types, "e", "ALL", &value, NULL), 0);
+		assert_int_equal(value, marks ? (int64_t)UINT32_MAX : -1);
+		types_free(types);
+	}
+}
+
 static void what_is_not_there(void **state)
 {
 	_cleanup_types struct types *types = types_of(sample_make());
@@ -164,6 +183,7 @@ static void what_is_not_there(void **state)
 
 	assert_int_equal(types_offset(types, "outer.second", &value, &err), ERR_NOTFOUND);
 	assert_string_equal(err_text(&err), "'outer' has no member 'second'");
+	assert_int_equal(types_offset(types, "outer.fir", &value, NULL), ERR_NOTFOUND);
 	assert_int_equal(types_offset(types, "oute.first", &value, NULL), ERR_NOTFOUND);
 	assert_int_equal(types_offset(types, "outer.first.x", &value, NULL),
 			 ERR_NOTFOUND);
@@ -179,8 +199,7 @@ static void what_is_not_there(void **state)
 	assert_int_equal(value, 7);
 }
 
-/* --- hostile
- * ------------------------------------------------------------------------------- */
+/* --- hostile --------------------------------------------------------------------- */
 
 static void look_at_all(const struct types *types)
 {
@@ -245,6 +264,25 @@ static void every_byte_damaged(void **state)
 			copy[i] = values[j];
 			try_bytes(copy, size);
 		}
+	free(copy);
+	btf__free(btf);
+}
+
+/* Types at odd addresses: libbpf 1.1 takes them. */
+static void header_of_odd_size(void **state)
+{
+	struct btf *btf = sample_make();
+	struct types *types = NULL;
+	uint32_t size;
+	const uint8_t *data = btf__raw_data(btf, &size);
+	uint8_t *copy = calloc(1, size + 1);
+
+	assert_non_null(copy);
+	memcpy(copy, data, 24);
+	memcpy(copy + 25, data + 24, size - 24);
+	copy[4] = 25;
+	assert_int_equal(types_new_bytes(copy, size + 1, &types, NULL), ERR_CORRUPT);
+	assert_null(types);
 	free(copy);
 	btf__free(btf);
 }
@@ -318,9 +356,11 @@ int main(void)
 		cmocka_unit_test(members),
 		cmocka_unit_test(bit_fields),
 		cmocka_unit_test(enums),
+		cmocka_unit_test(enums_of_old_makers),
 		cmocka_unit_test(what_is_not_there),
 		cmocka_unit_test(cut_at_every_byte),
 		cmocka_unit_test(every_byte_damaged),
+		cmocka_unit_test(header_of_odd_size),
 		cmocka_unit_test(typedefs_in_a_circle),
 		cmocka_unit_test(anonymous_members_in_a_circle),
 		cmocka_unit_test(arrays_too_big_to_multiply),
