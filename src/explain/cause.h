@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Why a kernel died, as its log tells: one plain sentence, and a title that is the same
+ * for equal crashes (no addresses, offsets, process names or versions in it).
+ *
+ * What it recognises is data: the rows of cause_table.c. It believes words, never
+ * lengths, and says where it found nothing.
+ */
+#ifndef EXPLAIN_CAUSE_H
+#define EXPLAIN_CAUSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "explain/oops_text.h"
+#include "kernel/printk.h"
+
+/* How far a story goes on after the line that begins it. */
+#define CAUSE_STORY_LINES 400
+
+struct cause {
+	char text[256];	   /* the sentence; "" unknown */
+	char title[160];   /* "" unknown */
+	char unknown[256]; /* why; "" where text is known */
+
+	/* What the story names itself; "" and UINT32_MAX where it does not. */
+	char function[OOPS_NAME_SIZE];
+	char module[64];
+	char comm[17];
+	int32_t pid; /* -1 */
+	uint32_t cpu;
+	char hardware[256];
+};
+
+enum cause_pick {
+	CAUSE_LAST,  /* of a dead kernel: the panic, and what led to it */
+	CAUSE_FIRST, /* the first trouble of any kind, be it a warning */
+};
+
+/*
+ * @fallback (may be NULL): a function known from elsewhere (the backtrace), for a story
+ * that names none. Fails only for memory.
+ */
+int cause_find(const struct printk_log *log, enum cause_pick pick,
+	       const struct oops_frame *fallback, struct cause *ret, struct err *err);
+
+/* Is this function only the way to where a crash is noticed: panic(), locks, copies? */
+bool cause_is_plumbing(const char *function);
+
+#endif

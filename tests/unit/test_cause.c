@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Causes from logs that are written here. With file names as arguments: prints
+ * "FILE\tTITLE\tCAUSE" of the first trouble in each, for tests/real/corpus.py.
+ */
+#include <ctype.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "explain/cause.h"
+
+#define RECORDS_MAX (1 << 20)
+
+static bool is_label(const char *p, const char *close)
+{
+	return close && close - p < 24;
+}
+
+/*
+ * One line of a console: "[   12.345678][  T247] text", each bracket optional, 'C' for a
+ * CPU.
+ */
+static void parse_line(char *line, struct printk_record *ret)
+{
+	char *p = line, *q;
+
+	*ret = (struct printk_record){ 0 };
+	if (*p == '[' && is_label(p, strchr(p, ']')) &&
+	    strspn(p + 1, " 0123456789.") == (size_t)(strchr(p, ']') - p - 1))
+		p = strchr(p, ']') + 1;
+	q = p + strspn(p, " ");
+	if (*q == '[' && is_label(q, strchr(q, ']'))) {
+		char *kind = q + 1 + strspn(q + 1, " ");
+		char *end;
+		unsigned long number = strtoul(kind + 1, &end, 10);
+
+		if ((*kind == 'T' || *kind == 'C') && end == strchr(q, ']') &&
+		    isdigit((unsigned char)kind[1])) {
+			ret->caller_id = (uint32_t)number | (*kind == 'C' ? 1u << 31 : 0);
+			p = end + 1;
+		}
+	}
+	if (p != line && *p == ' ')
+		p++;
+	ret->text = p;
+	ret->text_size = strlen(p);
+}
+
+/* Cuts @text into records; the log borrows it. */
+static void parse_log(char *text, struct printk_log *ret)
+{
+	struct printk_record *records = NULL;
+	size_t count = 0;
+	char *save = NULL;
+
+	for (char *line = strtok_r(text, "\n", &save); line && count < RECORDS_MAX;
+	     line = strtok_r(NULL, "\n", &save)) {
+		line[strcspn(line, "\r")] = '\0';
+		records = realloc(records, (count + 1) * sizeof(*records));
+		if (!records)
+			abort();
+		parse_line(line, &records[count]);
+		count++;
+	}
+	*ret = (struct printk_log){ .records = records, .count = count };
+}
+
+static struct cause find(const char *text, enum cause_pick pick)
+{
+	char *copy = strdup(text);
+	struct printk_log log;
+	struct cause cause;
+	struct err err = { 0 };
+
+	assert_non_null(copy);
+	parse_log(copy, &log);
+	assert_int_equal(cause_find(&log, pick, NULL, &cause, &err), 0);
+	free(log.records);
+	free(copy);
+	return cause;
+}
+
+struct known {
+	const char *log, *title, *text;
+};
+
+#define WHO \
+	"[    2.000009] CPU: 1 UID: 0 PID: 71 Comm: sh Kdump: loaded Tainted: G OE 6.12.0 #1\n"
+
+static const struct known known[] = {
+	{ "[    2.000001] sysrq: Trigger a crash\n"
+	  "[    2.000002] Kernel panic - not syncing: sysrq triggered crash\n" WHO
+	  "[    2.000010] Call Trace:\n"
+	  "[    2.000011]  <TASK>\n"
+	  "[    2.000012]  panic+0x118/0x2f4\n"
+	  "[    2.000013]  sysrq_handle_crash+0x16/0x20\n",
+	  "sysrq: crash", "crash triggered by sysrq (c), by task sh (pid 71)" },
+	{ "[    2.000001] BUG: kernel NULL pointer dereference, address: 0000000000000020\n"
+	  "[    2.000002] #PF: supervisor read access in kernel mode\n"
+	  "[    2.000003] Oops: Oops: 0000 [#1] PREEMPT SMP NOPTI\n" WHO
+	  "[    2.000010] RIP: 0010:some_read+0x7/0x10 [some_module]\n"
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  some_caller+0xa0/0xe80 [some_module]\n",
+	  "BUG: unable to handle kernel NULL pointer dereference in some_read",
+	  "NULL pointer dereference: read at address 0x20 in some_read [some_module]" },
+	{ "[    2.000001] BUG: unable to handle page fault for address: ffffffffc0001000\n"
+	  "[    2.000002] #PF: supervisor write access in kernel mode\n"
+	  "[    2.000010] RIP: 0010:ring_put.constprop.0+0x7/0x10\n",
+	  "BUG: unable to handle kernel paging request in ring_put",
+	  "bad pointer: write at address 0xffffffffc0001000 in ring_put.constprop.0" },
+	{ "[    2.000001] BUG: unable to handle kernel NULL pointer dereference at "
+	  "0000000000000008\n"
+	  "[    2.000003] Oops: 0002 [#1] SMP\n"
+	  "[    2.000010] RIP: 0010:[<ffffffff81234567>]  [<ffffffff81234567>] "
+	  "old_write+0x7/0x10\n",
+	  "BUG: unable to handle kernel NULL pointer dereference in old_write",
+	  "NULL pointer dereference: write at address 0x8 in old_write" },
+	{ "[    2.000001] ------------[ cut here ]------------\n"
+	  "[    2.000002] kernel BUG at fs/some/file.c:123!\n"
+	  "[    2.000003] Oops: invalid opcode: 0000 [#1] PREEMPT SMP NOPTI\n"
+	  "[    2.000010] RIP: 0010:put_thing+0x7/0x10\n",
+	  "kernel BUG in put_thing", "kernel BUG at fs/some/file.c:123 in put_thing" },
+	{ "[    2.000001] Oops: general protection fault, probably for non-canonical address "
+	  "0xdead000000000100: 0000 [#1] PREEMPT SMP\n"
+	  "[    2.000010] RIP: 0010:walk_things+0x7/0x10\n",
+	  "general protection fault in walk_things",
+	  "general protection fault: access at address 0xdead000000000100, which is no "
+	  "address in walk_things" },
+	{ "[    2.000001] divide error: 0000 [#1] SMP\n"
+	  "[    2.000010] RIP: 0010:share_out+0x7/0x10\n",
+	  "divide error in share_out",
+	  "division by zero, or a quotient too large in share_out" },
+	{ "[   26.000001] watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [kworker/3:1:55]\n"
+	  "[   26.000010] RIP: 0010:_raw_spin_lock+0x7/0x10\n"
+	  "[   26.000011] Call Trace:\n"
+	  "[   26.000012]  busy_thing+0xa0/0xe80\n"
+	  "[   26.000013] Kernel panic - not syncing: softlockup: hung tasks\n",
+	  "BUG: soft lockup in busy_thing",
+	  "soft lockup: CPU 3 hung in the kernel in busy_thing, by task kworker/3:1 (pid "
+	  "55)" },
+	{ "[   26.000013] Kernel panic - not syncing: Watchdog detected hard LOCKUP on cpu 5\n"
+	  "[   26.000010] RIP: 0010:spin_forever+0x7/0x10\n",
+	  "BUG: hard lockup in spin_forever",
+	  "hard lockup: CPU 5 took no interrupts in spin_forever" },
+	{ "[  242.000001] INFO: task jbd2/vda1-8:301 blocked for more than 120 seconds.\n"
+	  "[  242.000002]       Not tainted 6.12.0 #1\n"
+	  "[  242.000011] Call Trace:\n"
+	  "[  242.000012]  __schedule+0xa0/0xe80\n"
+	  "[  242.000013]  io_schedule+0x46/0x80\n"
+	  "[  242.000014]  journal_wait+0x46/0x80\n"
+	  "[  242.000015] Kernel panic - not syncing: hung_task: blocked tasks\n",
+	  "INFO: task hung in journal_wait",
+	  "task jbd2/vda1-8 (pid 301) hung in journal_wait" },
+	{ "[   21.000001] rcu: INFO: rcu_preempt self-detected stall on CPU\n"
+	  "[   21.000011] Call Trace:\n"
+	  "[   21.000012]  spin_here+0xa0/0xe80\n"
+	  "[   21.000015] Kernel panic - not syncing: RCU Stall\n",
+	  "INFO: rcu detected stall in spin_here", "RCU stall in spin_here" },
+	{ "[    2.000001] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is "
+	  "enabled\n",
+	  "kernel panic: Out of memory",
+	  "out of memory, and vm.panic_on_oom is set: compulsory panic_on_oom is enabled" },
+	{ "[    2.000001] Kernel panic - not syncing: Fatal machine check\n",
+	  "kernel panic: Fatal machine check",
+	  "fatal machine check: the hardware reported an error" },
+	{ "[    2.000001] BUG: TASK stack guard page was hit at 00000000abcdef00 (stack is "
+	  "1..2)\n"
+	  "[    2.000002] Oops: stack guard page: 0000 [#1] PREEMPT SMP\n"
+	  "[    2.000010] RIP: 0010:recurse+0x7/0x10\n"
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  recurse+0xa0/0xe80\n",
+	  "BUG: stack guard page was hit in recurse",
+	  "kernel stack overflow in recurse" },
+	{ "[    2.000001] traps: PANIC: double fault, error_code: 0x0\n"
+	  "[    2.000010] RIP: 0010:deep+0x7/0x10\n",
+	  "PANIC: double fault in deep", "double fault in deep: often a stack overflow" },
+	{ "[    2.000001] WARNING: CPU: 0 PID: 1 at kernel/some.c:12 warned+0x1/0x2\n"
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  warned_caller+0xa0/0xe80\n"
+	  "[    2.000015] Kernel panic - not syncing: kernel: panic_on_warn set ...\n",
+	  "WARNING in warned_caller", NULL },
+	{ "[    2.000001] Kernel panic - not syncing: my_driver: gave up after 17 tries at "
+	  "0xffff888012345678\n",
+	  "kernel panic: my_driver: gave up after NUM tries at ADDR",
+	  "panic: my_driver: gave up after 17 tries at 0xffff888012345678" },
+	{ "[    2.000001] Kernel panic - not syncing: Attempted to kill init! "
+	  "exitcode=0x0000000b\n",
+	  "kernel panic: Attempted to kill init!",
+	  "init (pid 1) died exitcode=0x0000000b" },
+	/* An oops that the kernel survived is not what it died of. */
+	{ "[    2.000001] BUG: kernel NULL pointer dereference, address: 0000000000000020\n"
+	  "[    2.000010] RIP: 0010:survived+0x7/0x10\n"
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  caller+0x7/0x10\n"
+	  "[    2.000019] ---[ end trace 0000000000000000 ]---\n"
+	  "[    9.000001] Kernel panic - not syncing: sysrq triggered crash\n",
+	  "sysrq: crash", "crash triggered by sysrq (c)" },
+	/* Two tasks print at once: each line to its own story. */
+	{ "[    2.000001][   T11] BUG: kernel NULL pointer dereference, address: "
+	  "0000000000000010\n"
+	  "[    2.000002][   T22] RIP: 0010:bystander+0x7/0x10\n"
+	  "[    2.000003][   T11] RIP: 0010:culprit+0x7/0x10\n",
+	  "BUG: unable to handle kernel NULL pointer dereference in culprit", NULL },
+	/* arm64 */
+	{ "[    2.000001] Unable to handle kernel NULL pointer dereference at virtual address "
+	  "0000000000000030\n"
+	  "[    2.000002]   EC = 0x25: DABT (current EL), IL = 32 bits\n"
+	  "[    2.000003]   CM = 0, WnR = 1, TnD = 0, TagAccess = 0\n"
+	  "[    2.000004] Internal error: Oops: 0000000096000044 [#1] SMP\n"
+	  "[    2.000010] pc : arm_write+0x7/0x10\n"
+	  "[    2.000011] lr : arm_caller+0x7/0x10\n",
+	  "BUG: unable to handle kernel NULL pointer dereference in arm_write",
+	  "NULL pointer dereference: write at address 0x30 in arm_write" },
+};
+
+static void test_known_logs(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		struct cause cause = find(known[i].log, CAUSE_LAST);
+
+		assert_string_equal(cause.title, known[i].title);
+		if (known[i].text)
+			assert_string_equal(cause.text, known[i].text);
+		assert_string_equal(cause.unknown, "");
+	}
+}
+
+static void test_nothing_known(void **state)
+{
+	static const char *const quiet[] = {
+		"",
+		"[    1.000000] Linux version 6.12.0\n[    1.000001] x86/fpu: Supporting\n",
+		"[    1.000000] lockdep: INFO: lockdep is turned off.\n",
+		"[    1.000000] Spectre V2 : WARNING: Unprivileged eBPF is enabled\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++) {
+		struct cause cause = find(quiet[i], CAUSE_LAST);
+
+		assert_string_equal(cause.text, "");
+		assert_string_equal(cause.title, "");
+		assert_string_not_equal(cause.unknown, "");
+		assert_string_equal(find(quiet[i], CAUSE_FIRST).title, "");
+	}
+}
+
+/* A warning that the kernel survived is no cause of death, but the first trouble. */
+static void test_first_and_last(void **state)
+{
+	static const char log[] =
+		"[    2.000001] WARNING: CPU: 0 PID: 1 at kernel/some.c:12 warned+0x1/0x2\n"
+		"[    2.000011] Call Trace:\n"
+		"[    2.000012]  warned_caller+0xa0/0xe80\n"
+		"[    2.000013] ---[ end trace 0000000000000000 ]---\n";
+
+	assert_string_equal(find(log, CAUSE_FIRST).title, "WARNING in warned_caller");
+	assert_string_equal(find(log, CAUSE_LAST).title, "");
+}
+
+static void test_who_and_hardware(void **state)
+{
+	struct cause cause = find("Hardware name: ACME Rocket/9000, BIOS 1.2 01/01/2020\n"
+				  "Kernel panic - not syncing: boom\n" WHO,
+				  CAUSE_LAST);
+
+	assert_string_equal(cause.comm, "sh");
+	assert_int_equal(cause.pid, 71);
+	assert_int_equal(cause.cpu, 1);
+	assert_string_equal(cause.hardware, "ACME Rocket/9000, BIOS 1.2 01/01/2020");
+}
+
+/* The story names no function: what the backtrace says does. */
+static void test_fallback(void **state)
+{
+	char text[] = "BUG: kernel NULL pointer dereference, address: 0000000000000008";
+	struct printk_record record = { .text = text, .text_size = strlen(text) };
+	struct printk_log log = { .records = &record, .count = 1 };
+	struct oops_frame fallback = { .function = "from_the_stack", .module = "mod" };
+	struct cause cause;
+	struct err err;
+
+	assert_int_equal(cause_find(&log, CAUSE_LAST, &fallback, &cause, &err), 0);
+	assert_string_equal(cause.text,
+			    "NULL pointer dereference: access at address 0x8 in "
+			    "from_the_stack [mod]");
+}
+
+/* No byte and no length of a line may hurt: ASan and UBSan watch. */
+static void test_damaged(void **state)
+{
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		size_t size = strlen(known[i].log);
+
+		for (size_t cut = 0; cut <= size; cut++) {
+			char *text = malloc(cut ? cut : 1);
+			struct printk_record record = { .text = text, .text_size = cut };
+			struct printk_log log = { .records = &record, .count = 1 };
+			struct cause cause;
+
+			assert_non_null(text);
+			memcpy(text, known[i].log, cut);
+			if (cut)
+				text[cut * 7 % cut] = (char)(cut * 31);
+			assert_int_equal(cause_find(&log, CAUSE_LAST, NULL, &cause, &err),
+					 0);
+			assert_true(cause.text[0] || cause.unknown[0]);
+			for (const char *p = cause.text; *p; p++)
+				assert_true(*p >= 0x20 && *p < 0x7f);
+			free(text);
+		}
+	}
+}
+
+static void test_long_line(void **state)
+{
+	static char text[100000] = "Kernel panic - not syncing: ";
+	struct printk_record record = { .text = text, .text_size = sizeof(text) };
+	struct printk_log log = { .records = &record, .count = 1 };
+	struct cause cause;
+	struct err err;
+
+	memset(text + strlen(text), 'x', sizeof(text) - strlen(text));
+	assert_int_equal(cause_find(&log, CAUSE_LAST, NULL, &cause, &err), 0);
+	assert_int_equal(strncmp(cause.text, "panic: xxx", 10), 0);
+	assert_in_range(strlen(cause.text), 200, sizeof(cause.text) - 1);
+}
+
+static void test_plumbing(void **state)
+{
+	assert_true(cause_is_plumbing("panic"));
+	assert_true(cause_is_plumbing("asm_exc_page_fault"));
+	assert_true(cause_is_plumbing("__crash_kexec"));
+	assert_false(cause_is_plumbing("sysrq_handle_crash"));
+	assert_false(cause_is_plumbing("panicky_driver"));
+	assert_false(cause_is_plumbing(""));
+}
+
+static int print_titles(int count, char **paths)
+{
+	for (int i = 0; i < count; i++) {
+		_cleanup_free char *text = NULL;
+		struct printk_log log;
+		struct cause cause;
+		struct err err;
+		size_t size;
+		char *body;
+
+		if (file_read(AT_FDCWD, paths[i], (size_t)64 << 20, &text, &size, &err) <
+		    0) {
+			fprintf(stderr, "%s\n", err_text(&err));
+			return 1;
+		}
+		for (size_t j = 0; j < size; j++)
+			text[j] = text[j] ? text[j] : '?';
+		body = *text == '\n' ? text : strstr(text, "\n\n");
+		parse_log(body ? body : text, &log);
+		if (cause_find(&log, CAUSE_FIRST, NULL, &cause, &err) < 0)
+			return 1;
+		printf("%s\t%s\t%s\n", paths[i], cause.title, cause.text);
+		free(log.records);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known_logs),
+		cmocka_unit_test(test_nothing_known),
+		cmocka_unit_test(test_first_and_last),
+		cmocka_unit_test(test_who_and_hardware),
+		cmocka_unit_test(test_fallback),
+		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_plumbing),
+	};
+
+	if (argc > 1)
+		return print_titles(argc - 1, argv + 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
