@@ -339,26 +339,26 @@ static int panic_on_oops_set(const struct config *config, const struct armed *la
 	return r;
 }
 
-static int armed_fill(const struct arm_plan *plan, struct armed *armed, struct err *err)
+int arm_plan_describe(const struct arm_plan *plan, struct armed *ret, struct err *err)
 {
-	memset(armed, 0, sizeof(*armed));
-	snprintf(armed->kernel_path, sizeof(armed->kernel_path), "%s", plan->kernel.path);
-	snprintf(armed->kernel_release, sizeof(armed->kernel_release), "%s",
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->kernel_path, sizeof(ret->kernel_path), "%s", plan->kernel.path);
+	snprintf(ret->kernel_release, sizeof(ret->kernel_release), "%s",
 		 plan->kernel.release);
-	snprintf(armed->image_path, sizeof(armed->image_path), "%s", plan->image_path);
-	if (snprintf(armed->cmdline, sizeof(armed->cmdline), "%s",
-		     text_get(&plan->cmdline)) >= (int)sizeof(armed->cmdline))
+	snprintf(ret->image_path, sizeof(ret->image_path), "%s", plan->image_path);
+	if (snprintf(ret->cmdline, sizeof(ret->cmdline), "%s",
+		     text_get(&plan->cmdline)) >= (int)sizeof(ret->cmdline))
 		return err_set(err, ERR_LIMIT,
 			       "the command line is longer than %zu bytes",
-			       sizeof(armed->cmdline) - 1);
-	armed->image_bytes = plan->image.file_bytes;
-	armed->unpacked_bytes = plan->image.unpacked_bytes;
-	armed->target = plan->orders.target;
-	armed->mode = plan->orders.mode;
-	armed->end = plan->orders.end;
-	armed->armed_at = time(NULL);
-	armed->panic_on_oops_before = -1;
-	armed_boot_id("", armed->boot_id);
+			       sizeof(ret->cmdline) - 1);
+	ret->image_bytes = plan->image.file_bytes;
+	ret->unpacked_bytes = plan->image.unpacked_bytes;
+	ret->target = plan->orders.target;
+	ret->mode = plan->orders.mode;
+	ret->end = plan->orders.end;
+	ret->armed_at = time(NULL);
+	ret->panic_on_oops_before = -1;
+	armed_boot_id("", ret->boot_id);
 	return 0;
 }
 
@@ -405,7 +405,7 @@ int arm_plan_apply(struct arm_plan *plan, const struct config *config,
 	if (r == 0)
 		r = state_lock(&lock, err);
 	if (r == 0)
-		r = armed_fill(plan, armed, err);
+		r = arm_plan_describe(plan, armed, err);
 	if (r < 0)
 		return r;
 	if (armed_load("", last, &why) < 0) {

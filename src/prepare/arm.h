@@ -40,6 +40,9 @@ static inline void arm_plan_freep(struct arm_plan **plan)
 int arm_plan_make(const struct config *config, const struct log *log,
 		  struct arm_plan **ret, struct err *err);
 
+/* What would be remembered of it, but for checksums and method. */
+int arm_plan_describe(const struct arm_plan *plan, struct armed *ret, struct err *err);
+
 /*
  * Needs root. Where the new image can't be loaded, the last good one is loaded again, and
  * the error says which of the two happened. @ret may be NULL.

@@ -93,7 +93,7 @@ int capture_image_read_program(const char *path, uint8_t **ret, size_t *ret_size
 			       struct err *err)
 {
 	_cleanup_free char *data = NULL;
-	size_t size, end;
+	size_t size, end = 0;
 	Elf64_Ehdr header;
 	int r;
 

@@ -283,6 +283,9 @@ int kexec_unload_crash(struct err *err)
 {
 	struct kexec_state state;
 
+	kexec_look("", &state);
+	if (!state.is_loaded)
+		return 0;
 	// Both calls free the same image; the older one is there where the newer is not.
 	if (sys_kexec_file_load(-1, -1, 0, NULL,
 				KEXEC_FILE_UNLOAD | KEXEC_FILE_ON_CRASH) < 0 &&

@@ -235,7 +235,7 @@ static void read_link_name(const char *path, char *ret, size_t size)
 		return;
 	target[n] = '\0';
 	slash = strrchr(target, '/');
-	snprintf(ret, size, "%s", slash ? slash + 1 : target);
+	snprintf(ret, size, "%.*s", (int)size - 1, slash ? slash + 1 : target);
 }
 
 static bool exists_in(const char *directory, const char *name)
@@ -537,7 +537,7 @@ int target_find(const char *root, const char *archive, struct target *ret,
 	_cleanup_free char *table = NULL;
 	_cleanup_free struct target *target = calloc(1, sizeof(*target));
 	char path[PATH_MAX], name[PATH_MAX];
-	struct mount mount;
+	struct mount mount = { 0 };
 	int r;
 
 	if (!target)
