@@ -257,7 +257,7 @@ int kernel_read_string(struct kernel *kernel, uint64_t vaddr, char *ret, size_t 
 typedef int lazy_load(struct kernel *kernel, void **ret, struct err *err);
 
 static int lazy_get(struct kernel *kernel, struct lazy *lazy, lazy_load *load,
-		    const char *what, void **ret, struct err *err)
+		    const char *what, struct err *err)
 {
 	int r;
 
@@ -275,7 +275,6 @@ static int lazy_get(struct kernel *kernel, struct lazy *lazy, lazy_load *load,
 			*err = lazy->why;
 		return err_in(err, lazy->why.code, "%s", what);
 	}
-	*ret = lazy->object;
 	return 0;
 }
 
@@ -321,44 +320,37 @@ static int load_unwinder(struct kernel *kernel, void **ret, struct err *err)
 
 int kernel_kallsyms(struct kernel *kernel, const struct kallsyms **ret, struct err *err)
 {
-	void *object;
-	int r = lazy_get(kernel, &kernel->kallsyms, load_kallsyms, "kernel symbols",
-			 &object, err);
+	int r = lazy_get(kernel, &kernel->kallsyms, load_kallsyms, "kernel symbols", err);
 
 	if (r == 0)
-		*ret = object;
+		*ret = kernel->kallsyms.object;
 	return r;
 }
 
 int kernel_types(struct kernel *kernel, const struct types **ret, struct err *err)
 {
-	void *object;
-	int r = lazy_get(kernel, &kernel->types, load_types, "kernel types", &object,
-			 err);
+	int r = lazy_get(kernel, &kernel->types, load_types, "kernel types", err);
 
 	if (r == 0)
-		*ret = object;
+		*ret = kernel->types.object;
 	return r;
 }
 
 int kernel_modules(struct kernel *kernel, const struct modules **ret, struct err *err)
 {
-	void *object;
-	int r = lazy_get(kernel, &kernel->modules, load_modules, "modules", &object, err);
+	int r = lazy_get(kernel, &kernel->modules, load_modules, "modules", err);
 
 	if (r == 0)
-		*ret = object;
+		*ret = kernel->modules.object;
 	return r;
 }
 
 int kernel_unwinder(struct kernel *kernel, const struct unwinder **ret, struct err *err)
 {
-	void *object;
-	int r = lazy_get(kernel, &kernel->unwinder, load_unwinder, "unwind tables",
-			 &object, err);
+	int r = lazy_get(kernel, &kernel->unwinder, load_unwinder, "unwind tables", err);
 
 	if (r == 0)
-		*ret = object;
+		*ret = kernel->unwinder.object;
 	return r;
 }
 
@@ -468,7 +460,9 @@ static int module_name(struct kernel *kernel, uint64_t vaddr, struct kernel_name
 	const struct modules *modules;
 	int r = kernel_modules(kernel, &modules, err);
 
-	return r < 0 ? r : modules_lookup(modules, vaddr, ret, err);
+	if (r == 0)
+		r = modules_lookup(modules, vaddr, ret, err);
+	return r;
 }
 
 int kernel_name(struct kernel *kernel, uint64_t vaddr, struct kernel_name *ret,
