@@ -9,7 +9,8 @@
  *
  * Every address goes through the tables, the kernel's own image and the direct map too:
  * slower than arithmetic, but it needs no layout of the address space, which is random.
- * Only the root is found by arithmetic. Page tables of user space are not known here, and
+ * Only the root is found by arithmetic, and the kernel's image where a dump has lost the
+ * tables: the log is in there. Page tables of user space are not known here, and
  * what lies on a stack above one frame is unwind_orc.c's.
  */
 #include "kernel/arch_x86_64.h"
@@ -22,6 +23,7 @@
 #include "kernel/unwind_orc.h"
 
 #define KERNEL_MAP_VADDR UINT64_C(0xffffffff80000000) /* __START_KERNEL_map */
+#define KERNEL_IMAGE_MAX GIB			      /* KERNEL_IMAGE_SIZE with KASLR */
 
 #define TABLE_SIZE    4096
 #define ENTRY_PRESENT UINT64_C(0x1)
@@ -46,8 +48,10 @@ struct table {
 
 struct x86_64_context {
 	uint64_t root_paddr;
-	uint64_t entry_address;	 /* bits of an entry that are the address */
-	unsigned int root_shift; /* an entry of the root maps 1 << root_shift bytes */
+	uint64_t phys_base;
+	uint64_t own_start, own_end; /* addresses of the kernel's image lie in here */
+	uint64_t entry_address;	     /* bits of an entry that are the address */
+	unsigned int root_shift;     /* an entry of the root maps 1 << root_shift bytes */
 	struct tlb_entry tlb[TLB_COUNT];
 	struct table tables[TABLE_COUNT];
 };
@@ -65,6 +69,25 @@ static int number_or_zero(const struct vmcoreinfo *info, const char *name, int64
 		return 0;
 	}
 	return r;
+}
+
+/*
+ * The kernel's image begins at _stext and is mapped linearly (__phys_addr() in
+ * arch/x86/mm/physaddr.c), in an area of KERNEL_IMAGE_SIZE. Where VMCOREINFO does not
+ * tell these, there is no way around the tables.
+ */
+static void own_area(const struct vmcoreinfo *info, struct x86_64_context *context)
+{
+	uint64_t start;
+	int64_t size;
+
+	if (vmcoreinfo_symbol(info, "_stext", &start, NULL) < 0 ||
+	    vmcoreinfo_number(info, "KERNEL_IMAGE_SIZE", &size, NULL) < 0)
+		return;
+	if (start < KERNEL_MAP_VADDR || size < 0 || (uint64_t)size > KERNEL_IMAGE_MAX)
+		return;
+	context->own_start = start;
+	context->own_end = KERNEL_MAP_VADDR + (uint64_t)size;
 }
 
 static int x86_64_open(struct kernel *kernel, void **ret_context, struct err *err)
@@ -92,6 +115,8 @@ static int x86_64_open(struct kernel *kernel, void **ret_context, struct err *er
 	context = calloc(1, sizeof(*context));
 	if (!context)
 		return err_nomem(err);
+	own_area(info, context);
+	context->phys_base = (uint64_t)phys_base;
 	context->root_paddr = root - KERNEL_MAP_VADDR + (uint64_t)phys_base;
 	context->entry_address = ENTRY_ADDRESS & ~(uint64_t)sme_mask;
 	context->root_shift = is_5level ? 48 : 39;
@@ -145,6 +170,11 @@ static int walk(struct kernel *kernel, struct x86_64_context *context, uint64_t 
 
 		r = table_entry(kernel, context, paddr, vaddr >> shift & 511, &entry,
 				err);
+		if (r < 0 && vaddr >= context->own_start && vaddr < context->own_end) {
+			*ret_paddr = vaddr - KERNEL_MAP_VADDR + context->phys_base;
+			*ret_size = TABLE_SIZE;
+			return 0;
+		}
 		if (r < 0)
 			return err_in(err, r, "page table for address 0x%" PRIx64, vaddr);
 		if (!(entry & ENTRY_PRESENT))

@@ -265,6 +265,26 @@ static void table_not_in_the_image(void **state)
 	}
 }
 
+/* The kernel's own image is linear: it is read without tables, and nothing else is. */
+static void image_of_the_kernel_without_tables(void **state)
+{
+	struct machine m = { 0 };
+
+	fake_paging(&m.fake, TABLES, 5);
+	fake_memory(&m.fake, DATA, 0x700000, 4096);
+	fake_memory(&m.fake, TEXT, TEXT - FAKE_KERNEL_MAP, 8192);
+	fake_u64(&m.fake, TEXT + 4092, 42);
+	fake_leave_out(&m.fake, TABLES, FAKE_TABLES_SIZE);
+	fake_vmcoreinfo(&m.fake, "SYMBOL(_stext)=%" PRIx64, TEXT);
+	fake_vmcoreinfo(&m.fake, "NUMBER(KERNEL_IMAGE_SIZE)=1073741824");
+	machine_open(&m);
+	reads_as(&m, TEXT + 4092, 42);
+	fails_with(&m, DATA, ERR_FAULT, "page table for address");
+	fails_with(&m, TEXT - 8, ERR_FAULT, "page table for address");
+	fails_with(&m, FAKE_KERNEL_MAP + 0x40000000, ERR_FAULT, "page table for address");
+	machine_done(&m);
+}
+
 static void page_not_in_the_image(void **state)
 {
 	struct machine m = { 0 };
@@ -607,6 +627,7 @@ int main(void)
 		cmocka_unit_test(many_tables),
 		cmocka_unit_test(not_mapped_at_each_level),
 		cmocka_unit_test(table_not_in_the_image),
+		cmocka_unit_test(image_of_the_kernel_without_tables),
 		cmocka_unit_test(page_not_in_the_image),
 		cmocka_unit_test(table_that_points_at_itself),
 		cmocka_unit_test(impossible_huge_page),
