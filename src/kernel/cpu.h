@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CPUs: what ran on each and with which registers when the machine died, and which of them
- * panicked.
+ * CPUs: what ran on each and with which registers when the machine died, and which of
+ * them panicked.
  *
  * Registers come from the CPU's own crash_notes (exact), not from the n-th NT_PRSTATUS of
  * the image: a CPU that never answered has no note there and the numbers shift.
@@ -40,7 +40,7 @@ void cpu_list_done(struct cpu_list *list);
 int cpu_percpu(struct kernel *kernel, const struct cpu *cpu, const char *symbol,
 	       uint64_t *ret, struct err *err);
 
-/* The CPU that panicked: panic_cpu, else crashing_cpu. ERR_NOTFOUND: there was no panic. */
+/* The one that panicked: panic_cpu, else crashing_cpu. ERR_NOTFOUND: none did. */
 int cpu_panicked(struct kernel *kernel, uint32_t *ret, struct err *err);
 
 #define _cleanup_cpu_list _cleanup_(cpu_list_done)

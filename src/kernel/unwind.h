@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Backtraces. A frame is reliable only where the unwinder proved it; where it had to guess
- * it says so, and an unwind that breaks off says where and why.
+ * Backtraces. A frame is reliable only where the unwinder proved it; where it had to
+ * guess it says so, and an unwind that breaks off says where and why.
  */
 #ifndef KERNEL_UNWIND_H
 #define KERNEL_UNWIND_H
@@ -23,14 +23,14 @@ struct frame {
 	uint64_t sp;
 	/*
 	 * @ip is where the CPU was, not an address to return to: the first frame of a
-	 * running CPU, and the one below an exception. A name is looked up at @ip then, and
-	 * at @ip - 1 otherwise: a call may be the last instruction of its function.
+	 * running CPU, and the one below an exception. A name is looked up at @ip then,
+	 * and at @ip - 1 otherwise: a call may be the last instruction of its function.
 	 */
 	bool is_interrupted;
 	bool is_reliable;
 	bool has_regs; /* all registers here are known: an exception's pt_regs */
 	struct regs regs;
-	char stack[8]; /* "" the task's, "IRQ", "NMI", "DF", "DB", "MCE", ...: changes here */
+	char stack[8]; /* it is on: "" the task's, "IRQ", "NMI", "DF", "DB", "MCE", ... */
 };
 
 enum unwind_end {
@@ -43,8 +43,8 @@ struct backtrace {
 	struct frame frames[UNWIND_FRAMES_MAX]; /* innermost first */
 	size_t count;
 	enum unwind_end end;
-	char end_why[256];    /* for BROKEN */
-	struct regs user;     /* for USER: registers at the entry from user space */
+	char end_why[256]; /* for BROKEN */
+	struct regs user;  /* for USER: registers at the entry from user space */
 };
 
 /* Large (about 100 KiB): keep it on the heap. */

@@ -3,13 +3,15 @@
  * How it goes from a frame to its caller, in this order:
  *
  * 1. By the ORC entry of the instruction. That is a proof, as far as the registers that
- * the entry asks for are known and the stack is whole.
+ *    the entry asks for are known and the stack is whole.
+ *
  * 2. Where there is no entry, or one that says that it can't say (__crash_kexec() is
- * marked so, and every panic ends there): the first word on the stack that is a return
- * address behind a `call` of just this function. That is a proof too.
- * 3. By a guess: a jump to nowhere left a return address on top of the stack; code from a
- *    just-in-time compiler keeps a frame pointer. The result must lie behind a call. It
- * and all frames after it are marked as not reliable.
+ *    marked so, and every panic ends there): the first word on the stack that is a return
+ *    address behind a call of just this function. That is a proof too.
+ *
+ * 3. By a guess: a jump to nowhere left a return address on top of the stack; code that
+ *    was compiled at run time keeps a frame pointer. The result must lie behind a call;
+ *    it and all frames after it are marked as not reliable.
  *
  * Not followed: what function graph tracing and return probes put in place of a return
  * address (return_to_handler, ...). The walk breaks off there and says so.
@@ -23,32 +25,20 @@
 
 #include "base/buf.h"
 #include "kernel/arch_x86_64.h"
-#include "kernel/module.h"
+#include "kernel/code.h"
 #include "kernel/stack.h"
 
-#define TEXT_RANGES	  2	     /* _stext.._etext, _sinittext.._einittext */
 #define SCAN_WORDS	  128	     /* of stack, for the call of a function */
 #define TASK_STACK_MAX	  (64 << 10) /* THREAD_SIZE is 16 KiB, 32 with KASAN */
 #define STACK_CHANGES_MAX 16
 #define IRET_FRAME_SIZE	  40 /* ip, cs, flags, sp, ss */
-#define CALL_SIZE	  5  /* e8 rel32 */
-#define ENDBR_SIZE	  4
 #define TRIAL_TASKS	  48
-
-struct text_range {
-	uint64_t start, end;
-};
 
 struct unwinder {
 	struct kernel *kernel;
-	struct orc_reader *reader;
-	struct orc_table table; /* the kernel's own */
-	struct text_range texts[TEXT_RANGES];
-	size_t text_count;
-	enum orc_layout layout;
+	struct code *code;
 	bool layout_is_guess;
-	const struct modules *modules; /* NULL: can't be had */
-	struct stacks *stacks;	       /* NULL: can't be had */
+	struct stacks *stacks; /* NULL: can't be had */
 };
 
 struct walk {
@@ -62,9 +52,10 @@ struct walk {
 	bool is_interrupted;
 	bool is_reliable;
 	bool has_regs;
-	struct stack stack;	 /* name "": the task's, limits not known */
-	uint64_t stack_first_sp; /* where the walk came onto this stack */
-	unsigned int stack_changes;
+	struct stack stack;		  /* name "": the task's, limits not known */
+	uint64_t stack_first_sp;	  /* where the walk came onto this stack */
+	uint64_t left[STACK_CHANGES_MAX]; /* starts of stacks, 0 for the task's */
+	size_t left_count;
 };
 
 static uint64_t walk_ip(const struct walk *w)
@@ -98,101 +89,6 @@ static bool walk_broken(struct walk *w, const char *fmt, ...)
 	return walk_end(w, UNWIND_END_BROKEN);
 }
 
-/* --- code ----------------------------------------------------------------------------
- */
-
-static bool is_kernel_text(const struct unwinder *u, uint64_t vaddr)
-{
-	for (size_t i = 0; i < u->text_count; i++)
-		if (vaddr >= u->texts[i].start && vaddr < u->texts[i].end)
-			return true;
-	return false;
-}
-
-static const struct module *module_of_text(const struct unwinder *u, uint64_t vaddr)
-{
-	const struct module *m = u->modules ? modules_find(u->modules, vaddr) : NULL;
-
-	return m && module_has_text(m, vaddr) ? m : NULL;
-}
-
-static bool is_text(const struct unwinder *u, uint64_t vaddr)
-{
-	return is_kernel_text(u, vaddr) || module_of_text(u, vaddr);
-}
-
-/* ERR_NOTFOUND: that code has no table. */
-static int find_entry(const struct walk *w, uint64_t vaddr, struct orc_entry *ret,
-		      struct err *err)
-{
-	const struct unwinder *u = w->unwinder;
-	uint8_t bytes[ORC_ENTRY_SIZE];
-	const struct module *m;
-	int r;
-
-	if (is_kernel_text(u, vaddr)) {
-		r = orc_table_find(u->reader, &u->table, vaddr, bytes, err);
-	} else {
-		m = module_of_text(u, vaddr);
-		if (!m)
-			return err_set(err, ERR_NOTFOUND, "no code is known there");
-		r = orc_table_find(u->reader,
-				   &(struct orc_table){ .ip_vaddr = m->orc_ip_vaddr,
-							.entry_vaddr = m->orc_entry_vaddr,
-							.count = m->orc_count },
-				   vaddr, bytes, err);
-	}
-	return r < 0 ? r : orc_decode(u->layout, bytes, ret, err);
-}
-
-/* Was the instruction before @vaddr some call? Said of bytes, so it can be wrong. */
-static bool is_behind_call(const struct walk *w, uint64_t vaddr)
-{
-	uint8_t code[7];
-
-	if (!is_text(w->unwinder, vaddr - 1) ||
-	    kernel_read(w->kernel, vaddr - sizeof(code), code, sizeof(code), NULL) < 0)
-		return false;
-	if (code[sizeof(code) - CALL_SIZE] == 0xe8)
-		return true;
-	for (size_t i = 0; i + 1 < sizeof(code); i++)
-		if (code[i] == 0xff && (code[i + 1] >> 3 & 7) == 2) // call *r/m
-			return true;
-	return false;
-}
-
-/*
- * Is @target how one calls the function at @start? Its first byte, what is behind the
- * endbr64 there, or padding before it (CONFIG_CALL_THUNKS), named with this prefix.
- */
-static bool is_entry_of(const struct walk *w, uint64_t target, uint64_t start)
-{
-	static const uint8_t endbr64[ENDBR_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	uint8_t code[ENDBR_SIZE];
-	struct kernel_name name;
-
-	if (target == start)
-		return true;
-	if (target == start + ENDBR_SIZE)
-		return kernel_read(w->kernel, start, code, sizeof(code), NULL) == 0 &&
-		       memcmp(code, endbr64, sizeof(code)) == 0;
-	return target < start && start - target <= 16 &&
-	       kernel_name(w->kernel, target, &name, NULL) == 0 &&
-	       strncmp(name.symbol, "__pfx_", 6) == 0;
-}
-
-/* Is @vaddr behind a direct call of the function at @start? */
-static bool is_behind_call_of(const struct walk *w, uint64_t vaddr, uint64_t start)
-{
-	uint8_t code[CALL_SIZE];
-
-	return is_text(w->unwinder, vaddr - 1) &&
-	       kernel_read(w->kernel, vaddr - CALL_SIZE, code, sizeof(code), NULL) == 0 &&
-	       code[0] == 0xe8 &&
-	       is_entry_of(w, vaddr + (uint64_t)(int64_t)(int32_t)load_le32(code + 1),
-			   start);
-}
-
 /* --- moving on -----------------------------------------------------------------------
  */
 
@@ -204,32 +100,45 @@ static void find_stack(const struct walk *w, uint64_t sp, struct stack *ret)
 		stacks_find(w->unwinder->stacks, sp, ret);
 }
 
+/* Leaves a stack, for good: a walk that comes back runs in circles. */
+static bool walk_change_stack(struct walk *w, const struct stack *stack, uint64_t sp)
+{
+	if (w->left_count == STACK_CHANGES_MAX)
+		return walk_broken(w, "more than %d changes of stack", STACK_CHANGES_MAX);
+	w->left[w->left_count++] = w->stack.start;
+	for (size_t i = 0; i < w->left_count && w->unwinder->stacks; i++)
+		if (w->left[i] == stack->start)
+			return walk_broken(w,
+					   "stack pointer 0x%" PRIx64
+					   " comes back to a stack that was left",
+					   sp);
+	w->stack = *stack;
+	w->stack_first_sp = sp;
+	return true;
+}
+
 /*
- * To the caller's @sp. On one stack it grows, and a walk does not come back to a stack
- * that it left: both is how a loop, in the dump or made by a wrong entry, shows.
+ * To the caller's @sp. On one stack it grows. Where the stacks are not known, one that
+ * does not grow is on another.
  */
 static bool walk_move(struct walk *w, uint64_t sp)
 {
-	bool is_task = w->stack.name[0] == '\0';
+	bool is_known = w->unwinder->stacks != NULL;
+	bool grows = sp > walk_sp(w);
+	bool is_near = sp - w->stack_first_sp <= TASK_STACK_MAX;
 	struct stack stack;
 
 	if (sp % 8)
 		return walk_broken(w, "stack pointer 0x%" PRIx64 " is not aligned", sp);
 	find_stack(w, sp, &stack);
-	if (stack.start == w->stack.start && w->unwinder->stacks) {
-		if (sp <= walk_sp(w))
-			return walk_broken(w, "stack pointer goes back to 0x%" PRIx64,
-					   sp);
-		if (is_task && sp - w->stack_first_sp > TASK_STACK_MAX)
-			return walk_broken(
-				w, "stack pointer 0x%" PRIx64 " is beyond the stack", sp);
-	} else if (w->unwinder->stacks || sp <= walk_sp(w) ||
-		   sp - w->stack_first_sp > TASK_STACK_MAX) {
-		if (++w->stack_changes > STACK_CHANGES_MAX)
-			return walk_broken(w, "more than %d changes of stack",
-					   STACK_CHANGES_MAX);
-		w->stack = stack;
-		w->stack_first_sp = sp;
+	if (stack.start != w->stack.start || (!is_known && (!grows || !is_near))) {
+		if (!walk_change_stack(w, &stack, sp))
+			return false;
+	} else if (!grows) {
+		return walk_broken(w, "stack pointer goes back to 0x%" PRIx64, sp);
+	} else if (!is_near) {
+		return walk_broken(w, "stack pointer 0x%" PRIx64 " is beyond the stack",
+				   sp);
 	}
 	regs_set(&w->regs, X86_64_RSP, sp);
 	return true;
@@ -252,7 +161,7 @@ static bool walk_return(struct walk *w, uint64_t ip, uint64_t sp)
 		return walk_broken(w, "the return address is 0");
 	walk_forget(w);
 	w->is_interrupted = false;
-	w->is_reliable = w->is_reliable && is_text(w->unwinder, ip - 1);
+	w->is_reliable = w->is_reliable && code_has(w->unwinder->code, ip - 1);
 	regs_set(&w->regs, X86_64_RIP, ip);
 	return true;
 }
@@ -272,7 +181,7 @@ static bool scan_for_call(const struct walk *w, uint64_t *ret_ip, uint64_t *ret_
 
 		if (kernel_read_u64(w->kernel, at, &word, NULL) < 0)
 			return false;
-		if (is_behind_call_of(w, word, ip - name.offset)) {
+		if (code_is_behind_call_of(w->unwinder->code, word, ip - name.offset)) {
 			*ret_ip = word;
 			*ret_sp = at + 8;
 			return true;
@@ -284,22 +193,22 @@ static bool scan_for_call(const struct walk *w, uint64_t *ret_ip, uint64_t *ret_
 /* After a call to where no code is: nothing was pushed but the return address. */
 static bool guess_bad_jump(const struct walk *w, uint64_t *ret_ip, uint64_t *ret_sp)
 {
-	if (!w->is_interrupted || is_text(w->unwinder, walk_ip(w)) ||
+	if (!w->is_interrupted || code_has(w->unwinder->code, walk_ip(w)) ||
 	    kernel_read_u64(w->kernel, walk_sp(w), ret_ip, NULL) < 0)
 		return false;
 	*ret_sp = walk_sp(w) + 8;
-	return is_behind_call(w, *ret_ip);
+	return code_is_behind_call(w->unwinder->code, *ret_ip);
 }
 
 static bool guess_frame_pointer(struct walk *w, uint64_t *ret_ip, uint64_t *ret_sp)
 {
 	uint64_t bp = w->regs.value[X86_64_RBP], caller_bp;
 
-	if (!regs_has(&w->regs, X86_64_RBP) || is_text(w->unwinder, walk_ip(w)) ||
+	if (!regs_has(&w->regs, X86_64_RBP) || code_has(w->unwinder->code, walk_ip(w)) ||
 	    bp < walk_sp(w) || bp % 8 ||
 	    kernel_read_u64(w->kernel, bp, &caller_bp, NULL) < 0 ||
 	    kernel_read_u64(w->kernel, bp + 8, ret_ip, NULL) < 0 ||
-	    !is_behind_call(w, *ret_ip))
+	    !code_is_behind_call(w->unwinder->code, *ret_ip))
 		return false;
 	*ret_sp = bp + 16;
 	regs_set(&w->regs, X86_64_RBP, caller_bp);
@@ -435,8 +344,8 @@ static bool walk_regs(struct walk *w, const struct orc_entry *entry,
 		return false;
 	w->regs = *regs;
 	w->is_interrupted = entry->is_signal;
-	w->is_reliable = w->is_reliable &&
-			 (entry->is_signal || is_text(w->unwinder, walk_ip(w) - 1));
+	w->is_reliable = w->is_reliable && (entry->is_signal ||
+					    code_has(w->unwinder->code, walk_ip(w) - 1));
 	w->has_regs = entry->type == ORC_TYPE_REGS;
 	return true;
 }
@@ -482,7 +391,8 @@ static bool walk_step(struct walk *w)
 	struct orc_entry entry;
 	uint64_t cfa;
 
-	if (find_entry(w, walk_ip(w) - !w->is_interrupted, &entry, &err) < 0)
+	if (code_entry(w->unwinder->code, walk_ip(w) - !w->is_interrupted, &entry, &err) <
+	    0)
 		return walk_without_entry(w, err_text(&err));
 	if (entry.type == ORC_TYPE_UNDEFINED)
 		return walk_without_entry(w,
@@ -581,36 +491,6 @@ void unwind_orc(struct kernel *kernel, const struct regs *start,
 /* --- the unwinder --------------------------------------------------------------------
  */
 
-static void unwinder_add_text(struct unwinder *u, const char *start, const char *end)
-{
-	struct text_range range;
-
-	if (kernel_symbol(u->kernel, start, &range.start, NULL) == 0 &&
-	    kernel_symbol(u->kernel, end, &range.end, NULL) == 0)
-		u->texts[u->text_count++] = range;
-}
-
-static int unwinder_find_table(struct unwinder *u, struct err *err)
-{
-	uint64_t stop;
-	int r;
-
-	r = kernel_symbol(u->kernel, "__start_orc_unwind_ip", &u->table.ip_vaddr, err);
-	if (r == 0)
-		r = kernel_symbol(u->kernel, "__stop_orc_unwind_ip", &stop, err);
-	if (r == 0)
-		r = kernel_symbol(u->kernel, "__start_orc_unwind", &u->table.entry_vaddr,
-				  err);
-	if (r < 0)
-		return err_in(err, r, "looking for ORC tables");
-	if (stop < u->table.ip_vaddr ||
-	    stop - u->table.ip_vaddr > ORC_COUNT_MAX * UINT64_C(4))
-		return err_set(err, ERR_CORRUPT, "the ORC table's end is 0x%" PRIx64,
-			       stop);
-	u->table.count = (uint32_t)((stop - u->table.ip_vaddr) / 4);
-	return 0;
-}
-
 /* How well a layout does on tasks that sleep: how many it unwinds, and how far. */
 struct trial {
 	size_t ends, frames;
@@ -621,7 +501,7 @@ static struct trial try_layout(struct unwinder *u, const struct task_list *tasks
 {
 	struct trial trial = { 0 };
 
-	u->layout = layout;
+	code_set_layout(u->code, layout);
 	for (size_t i = 0; i < tasks->count; i++) {
 		struct regs regs;
 
@@ -662,21 +542,9 @@ static int guess_layout(struct unwinder *u, struct err *err)
 	if (found == ORC_LAYOUT_COUNT)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "no known ORC layout unwinds a sleeping task");
-	u->layout = found;
+	code_set_layout(u->code, found);
 	u->layout_is_guess = true;
 	return 0;
-}
-
-static int unwinder_find_layout(struct unwinder *u, struct err *err)
-{
-	uint8_t hash[ORC_HEADER_SIZE];
-	uint64_t vaddr;
-
-	if (kernel_symbol(u->kernel, "__start_orc_header", &vaddr, NULL) == 0 &&
-	    kernel_read(u->kernel, vaddr, hash, sizeof(hash), NULL) == 0 &&
-	    orc_layout_from_header(hash, &u->layout, NULL) == 0)
-		return 0;
-	return guess_layout(u, err);
 }
 
 int unwinder_new(struct kernel *kernel, struct unwinder **ret, struct err *err)
@@ -690,20 +558,16 @@ int unwinder_new(struct kernel *kernel, struct unwinder **ret, struct err *err)
 	if (!u)
 		return err_nomem(err);
 	u->kernel = kernel;
-	r = unwinder_find_table(u, err);
-	if (r == 0)
-		r = orc_reader_new(kernel, &u->reader, err);
+	r = code_new(kernel, &u->code, err);
 	if (r < 0)
 		return r;
-	unwinder_add_text(u, "_stext", "_etext");
-	unwinder_add_text(u, "_sinittext", "_einittext");
-	if (kernel_modules(kernel, &u->modules, NULL) < 0)
-		u->modules = NULL;
 	if (stacks_new(kernel, &u->stacks, NULL) < 0)
 		u->stacks = NULL;
-	r = unwinder_find_layout(u, err);
-	if (r < 0)
-		return r;
+	if (code_read_layout(u->code, NULL) < 0) {
+		r = guess_layout(u, err);
+		if (r < 0)
+			return r;
+	}
 	*ret = take_ptr(u);
 	return 0;
 }
@@ -713,7 +577,7 @@ void unwinder_free(struct unwinder *unwinder)
 	if (!unwinder)
 		return;
 	stacks_free(unwinder->stacks);
-	orc_reader_free(unwinder->reader);
+	code_free(unwinder->code);
 	free(unwinder);
 }
 
@@ -721,5 +585,5 @@ enum orc_layout unwinder_layout(const struct unwinder *unwinder, bool *ret_is_gu
 {
 	if (ret_is_guess)
 		*ret_is_guess = unwinder->layout_is_guess;
-	return unwinder->layout;
+	return code_layout(unwinder->code);
 }
