@@ -5,8 +5,8 @@
  *
  * The words are those of Linux's sources: arch/x86/mm/fault.c, arch/x86/kernel/traps.c,
  * dumpstack.c, arch/arm64/mm/fault.c, kernel/panic.c, watchdog.c, hung_task.c,
- * rcu/tree_stall.h, lib/bug.c, list_debug.c, refcount.c, mm/kasan/report.c and others. The
- * titles are in the form that kernel developers know from syzbot.
+ * rcu/tree_stall.h, lib/bug.c, list_debug.c, refcount.c, mm/kasan/report.c and others.
+ * The titles are in the form that kernel developers know from syzbot.
  */
 #include "explain/cause_table.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The report on one crash: typed findings, each known or "unknown, because ...". Made from
- * a dead kernel (in the crash kernel, or later from its dump), kept as JSON beside the
- * dump, and rendered as text from either.
+ * The report on one crash: typed findings, each known or "unknown, because ...". Made
+ * from a dead kernel (in the crash kernel, or later from its dump), kept as JSON beside
+ * the dump, and rendered as text from either.
  */
 #ifndef EXPLAIN_REPORT_H
 #define EXPLAIN_REPORT_H
@@ -18,25 +18,35 @@
 
 #define REPORT_SCHEMA_VERSION 1
 
+/* Counting stops here: each takes a hundred bytes, maybe in a crash kernel. */
+#define REPORT_TASKS_MAX      (64u << 10)
+#define REPORT_LOG_TAIL_MAX   10000 /* lines */
+#define REPORT_JSON_MAX	      ((size_t)32 << 20)
+#define REPORT_LOG_TAIL_LINES 40 /* where the options do not say */
+
 /* Why a finding is not known; "" where it is. */
 struct report_unknown {
 	char why[256];
 };
 
+/*
+ * All strings are one line of printable text: what a kernel's memory holds besides ASCII
+ * stands in them as \xNN.
+ */
 struct report_frame {
 	char *text;	/* "epitaph_crash_now+0x4d/0x70 [epitaph_crash]" */
 	char *function; /* "" without a name */
 	char *module;	/* "" for the kernel itself */
 	uint64_t vaddr;
 	bool is_reliable;
-	char stack[8];	/* see struct frame */
+	char stack[8]; /* see struct frame */
 };
 
 struct report_task {
 	int32_t pid;
-	char comm[17];
-	uint32_t cpu; /* UINT32_MAX unknown */
-	char state;
+	char comm[65]; /* 16 bytes, each maybe as \xNN */
+	uint32_t cpu;  /* UINT32_MAX unknown */
+	char state;    /* as struct task; '?' unknown */
 	struct report_frame *frames;
 	size_t frame_count;
 	char end[8];	   /* "clean", "user", "broken" */
@@ -44,35 +54,35 @@ struct report_task {
 };
 
 struct report_register {
-	char name[8];
+	char name[12];
 	uint64_t value;
 };
 
 struct report {
-	char cause[256];      /* one line: "sysrq triggered crash (by sh, pid 71)" */
+	char cause[256];       /* one line: "sysrq triggered crash (by sh, pid 71)" */
 	char cause_source[64]; /* "log", "registers", ...: what it stands on */
 	struct report_unknown cause_unknown;
 
-	char title[160];      /* short, without addresses: groups equal crashes */
+	char title[160]; /* short, without addresses: groups equal crashes */
 
-	int64_t crash_time;   /* unix seconds; 0 unknown */
-	uint64_t uptime_ms;   /* by the last line of the log; 0 unknown */
+	int64_t crash_time; /* unix seconds; 0 unknown */
+	uint64_t uptime_ms; /* by the last line of the log; 0 unknown */
 
 	char release[65], version[65], machine[65], host[65];
 	char build_id[41];
-	char cmdline[2048];	   /* of the dead kernel */
-	char hardware[256];	   /* DMI line, "" unknown */
+	char cmdline[2048]; /* of the dead kernel */
+	char hardware[256]; /* DMI line, "" unknown */
 	struct report_unknown kernel_unknown;
 
 	uint32_t cpu_count;
-	struct report_task panic_task;
+	struct report_task panic_task; /* pid -1, comm "": unknown */
 	struct report_unknown panic_task_unknown;
 	struct report_unknown backtrace_unknown;
 	struct report_register *registers; /* of the panicking CPU */
 	size_t register_count;
 
-	char taints[32]; /* letters as in an oops: "G           OE"; "" unknown */
-	size_t task_count;
+	char taints[64]; /* letters as in an oops: "G           OE"; "none"; "" unknown */
+	size_t task_count; /* 0 unknown; at most REPORT_TASKS_MAX are counted */
 
 	char **log_tail; /* last lines of dmesg, formatted */
 	size_t log_tail_count;
@@ -85,8 +95,8 @@ struct report_options {
 };
 
 /*
- * What can be known is; the rest says why not. Fails only for memory. @log is that kernel's
- * log where the caller has read it, or NULL.
+ * What can be known is; the rest says why not. Fails only for memory. @log is that
+ * kernel's log where the caller has read it, or NULL.
  */
 int report_build(struct kernel *kernel, const struct printk_log *log,
 		 const struct report_options *options, struct report **ret,
@@ -95,13 +105,32 @@ int report_build(struct kernel *kernel, const struct printk_log *log,
 /* A report that knows nothing but @why: the kernel could not be opened. */
 int report_build_unknown(const char *why, struct report **ret, struct err *err);
 
+/* One in which everything is unknown, without a reason. */
+int report_new(struct report **ret, struct err *err);
 void report_free(struct report *report);
 static inline void report_freep(struct report **report)
 {
 	report_free(*report);
 }
 
-/* @files: lines "dmesg  complete  34 KiB  /var/crash/...", or NULL. Colour by ANSI codes. */
+/*
+ * The backtrace of one task, for the commands that show others than the panicking one.
+ * @cpu is the one that it was running on, or NULL. Where the backtrace can't be had the
+ * task is known nonetheless and @ret_unknown says why. Fails only for memory.
+ */
+struct cpu;
+struct task;
+int report_task_build(struct kernel *kernel, const struct task *task,
+		      const struct cpu *cpu, struct report_task *ret,
+		      struct report_unknown *ret_unknown, struct err *err);
+void report_task_done(struct report_task *task);
+
+/* Its frames, indented, and how the stack ends; the JSON object of one task. */
+void report_task_format_text(const struct report_task *task, struct text *ret);
+struct json_t *report_task_new_json(const struct report_task *task);
+
+/* @files: lines "dmesg  complete  34 KiB  /var/crash/...", or NULL. Colour by ANSI codes.
+ */
 struct report_text_options {
 	bool colour;
 	const char *files;
@@ -112,6 +141,7 @@ int report_format_text(const struct report *report,
 		       struct err *err);
 
 /* One JSON object with "schema_version"; the same that report_parse_json() takes. */
+int report_to_json(const struct report *report, struct json_t **ret, struct err *err);
 int report_format_json(const struct report *report, struct text *ret, struct err *err);
 int report_parse_json(const char *json, size_t size, struct report **ret,
 		      struct err *err);

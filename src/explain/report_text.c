@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The report for a person at four in the morning: the verdict first, then the facts, 80
+ * columns wide. Lines of the log and frames are never cut or broken: they are searched
+ * for.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "explain/report.h"
+
+#define COLUMNS 80
+#define INDENT	11
+
+struct page {
+	struct text *text;
+	bool colour;
+};
+
+static void heading(const struct page *page, const char *title)
+{
+	text_add(page->text, page->colour ? "\n\033[1m%s\033[0m\n" : "\n%s\n", title);
+}
+
+/* @value after @label, broken at spaces, the further lines below the first. */
+static void field(const struct page *page, const char *label, const char *value)
+{
+	const size_t width = COLUMNS - INDENT;
+
+	do {
+		size_t size = strlen(value), cut;
+
+		if (size > width) {
+			for (cut = width; cut > 0 && value[cut] != ' '; cut--)
+				;
+			size = cut ? cut : strcspn(value, " ");
+		}
+		text_add(page->text, "%-*s%.*s\n", INDENT, label, (int)size, value);
+		value += size + strspn(value + size, " ");
+		label = "";
+	} while (*value);
+}
+
+static void field_of(const struct page *page, const char *label, const char *fmt, ...)
+	PRINTF(3, 4);
+static void field_of(const struct page *page, const char *label, const char *fmt, ...)
+{
+	char value[2400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	field(page, label, value);
+}
+
+static void add_cause(const struct page *page, const struct report *report)
+{
+	const char *on = page->colour ? "\033[1;31m" : "",
+		   *off = page->colour ? "\033[0m" : "";
+
+	text_add(page->text, "%s", on);
+	if (report->cause[0])
+		field(page, "CAUSE", report->cause);
+	else
+		field_of(page, "CAUSE", "unknown, because %s", report->cause_unknown.why);
+	text_add(page->text, "%s\n", off);
+	if (report->title[0] && report->cause[0])
+		field(page, "Title", report->title);
+	else if (report->title[0])
+		field_of(page, "Title", "%s (by the %s alone)", report->title,
+			 report->cause_source);
+}
+
+static void add_when(const struct page *page, const struct report *report)
+{
+	char when[64] = "unknown time", uptime[64] = "";
+	uint64_t ms = report->uptime_ms, minutes = ms / 60000;
+	time_t seconds = (time_t)report->crash_time;
+	struct tm tm;
+
+	if (report->crash_time && gmtime_r(&seconds, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	if (ms && minutes < 10)
+		snprintf(uptime, sizeof(uptime), ", %" PRIu64 ".%" PRIu64 " s after boot",
+			 ms / 1000, ms % 1000 / 100);
+	else if (ms)
+		snprintf(uptime, sizeof(uptime),
+			 ", %" PRIu64 " days %02" PRIu64 ":%02" PRIu64 " h after boot",
+			 minutes / 1440, minutes / 60 % 24, minutes % 60);
+	field_of(page, "When", "%s%s", when, uptime);
+}
+
+/* Linux Documentation/admin-guide/tainted-kernels.rst */
+static const char *taint_meaning(char letter)
+{
+	static const char *const meanings[] = {
+		['P'] = "proprietary module",	  ['F'] = "module was forced",
+		['S'] = "out of specification",	  ['R'] = "module was forced out",
+		['M'] = "earlier machine check",  ['B'] = "earlier bad page",
+		['U'] = "set by user space",	  ['D'] = "earlier oops",
+		['A'] = "ACPI table overridden",  ['W'] = "earlier warning",
+		['C'] = "staging driver",	  ['I'] = "firmware bug worked around",
+		['O'] = "out-of-tree module",	  ['E'] = "unsigned module",
+		['L'] = "earlier soft lockup",	  ['K'] = "live patched",
+		['X'] = "set by the distributor", ['T'] = "randomised structs",
+		['N'] = "an in-kernel test ran",  ['J'] = "firmware control used",
+	};
+	unsigned char c = (unsigned char)letter;
+
+	return c < ARRAY_SIZE(meanings) ? meanings[c] : NULL;
+}
+
+static void add_taints(const struct page *page, const struct report *report)
+{
+	char words[1024] = "";
+	size_t used = 0;
+
+	if (!report->taints[0] || !strcmp(report->taints, "none"))
+		return;
+	for (const char *p = report->taints; *p && used < sizeof(words); p++) {
+		const char *meaning = taint_meaning(*p);
+
+		if (meaning)
+			used += (size_t)snprintf(words + used, sizeof(words) - used,
+						 "%s%c (%s)", used ? ", " : "", *p,
+						 meaning);
+	}
+	field_of(page, "Taints", "%s", used ? words : report->taints);
+}
+
+static void add_kernel(const struct page *page, const struct report *report)
+{
+	const char *host = report->host[0] ? report->host : "unknown";
+
+	if (report->release[0])
+		field_of(page, "Kernel", "%s%s%s", report->release,
+			 report->version[0] ? " " : "", report->version);
+	else
+		field(page, "Kernel", "unknown");
+	if (report->kernel_unknown.why[0])
+		field_of(page, "", "(no more, because %s)", report->kernel_unknown.why);
+	add_taints(page, report);
+	if (report->build_id[0])
+		field(page, "Build ID", report->build_id);
+	if (report->cmdline[0])
+		field(page, "Cmdline", report->cmdline);
+	field_of(page, "Host", "%s%s%s", host, report->machine[0] ? ", " : "",
+		 report->machine);
+	field(page, "Machine", report->hardware[0] ? report->hardware : "unknown");
+}
+
+static void add_task(const struct page *page, const struct report *report)
+{
+	const struct report_task *task = &report->panic_task;
+	char cpu[96] = "unknown", counted[64] = "";
+
+	if (task->pid >= 0 || task->comm[0])
+		field_of(page, "Task", "%s (pid %" PRId32 ")", task->comm, task->pid);
+	else
+		field(page, "Task", "unknown");
+	if (report->panic_task_unknown.why[0])
+		field_of(page, "", "(%s)", report->panic_task_unknown.why);
+	if (report->cpu_count)
+		snprintf(counted, sizeof(counted), " of %" PRIu32 " online",
+			 report->cpu_count);
+	if (task->cpu != UINT32_MAX)
+		snprintf(cpu, sizeof(cpu), "%" PRIu32 "%s", task->cpu, counted);
+	field(page, "CPU", cpu);
+	if (report->task_count)
+		field_of(page, "Tasks", "%s%zu",
+			 report->task_count >= REPORT_TASKS_MAX ? "at least " : "",
+			 report->task_count);
+}
+
+static void add_backtrace(const struct page *page, const struct report *report)
+{
+	heading(page, "Backtrace");
+	if (report->panic_task.frame_count)
+		report_task_format_text(&report->panic_task, page->text);
+	if (report->backtrace_unknown.why[0])
+		field_of(page, "  unknown,", "because %s", report->backtrace_unknown.why);
+}
+
+static void add_registers(const struct page *page, const struct report *report)
+{
+	if (!report->register_count)
+		return;
+	heading(page, "Registers");
+	for (size_t i = 0; i < report->register_count; i++) {
+		bool is_last = i % 3 == 2 || i + 1 == report->register_count;
+
+		text_add(page->text, "  %8s %016" PRIx64 "%s", report->registers[i].name,
+			 report->registers[i].value, is_last ? "\n" : "");
+	}
+}
+
+static void add_log(const struct page *page, const struct report *report)
+{
+	heading(page, "Last lines of the log");
+	if (report->log_unknown.why[0])
+		field_of(page, "  (unknown:", "%s)", report->log_unknown.why);
+	for (size_t i = 0; i < report->log_tail_count; i++)
+		text_add(page->text, "%s\n", report->log_tail[i]);
+}
+
+int report_format_text(const struct report *report,
+		       const struct report_text_options *options, struct text *ret,
+		       struct err *err)
+{
+	struct page page = { .text = ret, .colour = options && options->colour };
+
+	add_cause(&page, report);
+	add_when(&page, report);
+	add_kernel(&page, report);
+	add_task(&page, report);
+	add_backtrace(&page, report);
+	add_registers(&page, report);
+	add_log(&page, report);
+	if (options && options->files) {
+		heading(&page, "Files");
+		text_add(ret, "%s", options->files);
+	}
+	return text_check(ret, err);
+}
