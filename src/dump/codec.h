@@ -4,10 +4,14 @@
 #ifndef DUMP_CODEC_H
 #define DUMP_CODEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+
+#define CODEC_PAGE_MIN 4096
+#define CODEC_PAGE_MAX 65536
 
 enum codec {
 	CODEC_NONE,
@@ -28,7 +32,7 @@ int codec_parse(const char *text, enum codec *ret, int *ret_level, struct err *e
 /* Of page_desc.flags and of the header's status: 1 zlib, 2 lzo, 0x20 zstd, 0 none. */
 uint32_t codec_flag(enum codec codec);
 
-/* One a thread. */
+/* One a thread. @level 0 is the codec's default. */
 int codec_open(enum codec codec, int level, size_t page_size, struct codec_context **ret,
 	       struct err *err);
 void codec_close(struct codec_context *context);

@@ -21,8 +21,8 @@
 
 /* Bits of the level, as makedumpfile's -d. */
 #define DUMP_EXCLUDE_ZERO	   1
-#define DUMP_EXCLUDE_CACHE	   2  /* page cache without private data */
-#define DUMP_EXCLUDE_CACHE_PRIVATE 4  /* all page cache: implies 2 */
+#define DUMP_EXCLUDE_CACHE	   2 /* page cache without private data */
+#define DUMP_EXCLUDE_CACHE_PRIVATE 4 /* all page cache: implies 2 */
 #define DUMP_EXCLUDE_USER	   8
 #define DUMP_EXCLUDE_FREE	   16
 #define DUMP_LEVEL_MAX		   31
@@ -45,6 +45,7 @@ struct dump_options {
 	int codec_level;
 	unsigned int threads; /* 0: one for each CPU that we may run on */
 	const struct log *log;
+	/* In the caller's thread, at most ten times a second, and at the end. */
 	void (*progress)(void *context, const struct dump_progress *progress);
 	void *progress_context;
 	const volatile sig_atomic_t *cancel; /* NULL, or non-zero: stop, keep, mark */
@@ -58,13 +59,17 @@ struct dump_result {
 	uint64_t pages_total;	 /* of RAM in the source */
 	uint64_t pages_written;	 /* in the dump, the zero ones too */
 	uint64_t pages_zero;
-	uint64_t pages_cache, pages_user, pages_free, pages_other; /* left out: by reason */
+	/* Left out: by reason. Other: broken, in a balloon, or not in the source either.
+	 */
+	uint64_t pages_cache, pages_user, pages_free, pages_other;
 	uint64_t pages_unreadable; /* kept, but the source could not give them */
 	uint64_t bytes_written;
 };
 
 /*
- * Writes a kdump-compressed file of @image to @fd, which must be seekable and empty.
+ * Writes a kdump-compressed file of @image to @fd, which must be seekable, empty, and
+ * open for reading and writing.
+ *
  * @kernel is that image's, or NULL where it could not be opened: DUMP_SELECTION_ZERO.
  *
  * 0: complete. A negative code with ret->pages_written > 0: an incomplete but valid dump

@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A dump is written in two phases.
+ *
+ * A: for each chunk of page frames (32768 of them, 128 MiB on x86-64) the memmap says
+ *    which pages are kept; the chunk's bits go straight to their place in the file, and
+ *    only their number stays in memory. Summed up, the numbers say where each chunk's
+ *    descriptors begin.
+ * B: workers take units (an eighth of a chunk), read the unit's bits again from the file,
+ *    and write descriptors and data anywhere behind (packer.c). No worker waits for
+ *    another, no order is kept between them; one worker runs in the caller's own thread.
+ *
+ * Memory: in A 2.2 MiB (struct pages and bits of one chunk), given back before B; in B
+ * below 2 MiB a worker. All the time 16 bytes a chunk with RAM: 128 KiB for a TiB.
+ *
+ * A failure in B (a full disk, most of all) ends all workers, after each has written what
+ * it has; the file stays marked "incomplete".
+ */
+#include "dump/dump.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/size.h"
+#include "dump/facts.h"
+#include "dump/packer.h"
+#include "dump/select.h"
+#include "dump/writer_diskdump.h"
+
+#define CHUNKS_MAX	  ((size_t)1 << 20) /* 128 TiB, dense */
+#define UNIT_PAGES	  4096
+#define UNITS_PER_CHUNK	  (SELECTION_CHUNK_PAGES / UNIT_PAGES)
+#define UNIT_BYTES	  (UNIT_PAGES / 8)
+#define THREADS_MAX	  64
+#define THREAD_STACK	  (256 * KIB)
+#define PROGRESS_EVERY_MS 100
+
+struct chunk {
+	uint32_t number; /* its first page frame / SELECTION_CHUNK_PAGES */
+	uint32_t kept;
+	uint64_t first_desc;
+};
+
+struct engine {
+	struct image *image;
+	const struct dump_options *options;
+	struct dump_result *result;
+	struct diskdump dump;
+	struct packer_job job;
+	uint32_t page_size;
+	int level;
+	struct chunk *chunks;
+	size_t chunk_count;
+	uint64_t pages_kept;
+	_Atomic uint64_t next_unit;
+	int64_t progress_ms; /* when it was last told */
+
+	pthread_mutex_t lock; /* of all below */
+	struct err failure;   /* the first */
+	struct packer_counts counts;
+};
+
+/* --- chunks --------------------------------------------------------------------------
+ */
+
+/* Whole page frames of a range. */
+static void range_pages(const struct image_range *range, uint32_t page_size,
+			uint64_t *ret_start, uint64_t *ret_end)
+{
+	*ret_start = range->paddr / page_size + (range->paddr % page_size != 0);
+	*ret_end = (range->paddr + range->size_bytes) / page_size;
+}
+
+/* Those that hold any RAM, in order. */
+static int engine_find_chunks(struct engine *engine, struct err *err)
+{
+	size_t range_count, capacity = 0;
+	const struct image_range *ranges = image_ranges(engine->image, &range_count);
+	uint64_t next = 0, start, end;
+
+	for (size_t i = 0; i < range_count; i++) {
+		range_pages(&ranges[i], engine->page_size, &start, &end);
+		if (start >= end)
+			continue;
+		if (end > DISKDUMP_PFN_MAX)
+			return err_set(err, ERR_LIMIT, "memory up to page frame %" PRIu64,
+				       end);
+		for (uint64_t n = MAX(start / SELECTION_CHUNK_PAGES, next);
+		     n <= (end - 1) / SELECTION_CHUNK_PAGES; n++) {
+			if (engine->chunk_count == CHUNKS_MAX)
+				return err_set(err, ERR_LIMIT,
+					       "more than %zu chunks of memory",
+					       CHUNKS_MAX);
+			if (engine->chunk_count == capacity) {
+				struct chunk *more;
+
+				capacity = capacity ? capacity * 2 : 64;
+				more = reallocarray(engine->chunks, capacity,
+						    sizeof(*more));
+				if (!more)
+					return err_nomem(err);
+				engine->chunks = more;
+			}
+			engine->chunks[engine->chunk_count++] =
+				(struct chunk){ .number = (uint32_t)n };
+			next = n + 1;
+		}
+	}
+	if (!engine->chunk_count)
+		return err_set(err, ERR_NOTFOUND, "the source has no memory at all");
+	return 0;
+}
+
+static void bits_set(uint8_t *bits, size_t start, size_t end)
+{
+	for (; start < end && start % 8; start++)
+		bits[start / 8] |= (uint8_t)(1u << (start % 8));
+	if (start < end) {
+		memset(bits + start / 8, 0xff, (end - start) / 8);
+		start += (end - start) / 8 * 8;
+	}
+	for (; start < end; start++)
+		bits[start / 8] |= (uint8_t)(1u << (start % 8));
+}
+
+static uint32_t bits_count(const uint8_t *bits, size_t size)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < size; i += 8) {
+		uint64_t word;
+
+		memcpy(&word, bits + i, sizeof(word));
+		count += (uint32_t)__builtin_popcountll(word);
+	}
+	return count;
+}
+
+/* The RAM of the chunk that begins at @pfn. @range_first moves on with the chunks. */
+static void engine_ram_bits(const struct engine *engine, uint64_t pfn,
+			    size_t *range_first, uint8_t bits[SELECTION_CHUNK_BYTES])
+{
+	size_t range_count;
+	const struct image_range *ranges = image_ranges(engine->image, &range_count);
+
+	memset(bits, 0, SELECTION_CHUNK_BYTES);
+	for (size_t i = *range_first; i < range_count; i++) {
+		uint64_t start, end;
+
+		range_pages(&ranges[i], engine->page_size, &start, &end);
+		if (start >= pfn + SELECTION_CHUNK_PAGES)
+			break;
+		if (end <= pfn) {
+			*range_first = i + 1;
+			continue;
+		}
+		start = MAX(start, pfn) - pfn;
+		end = MIN(end - pfn, (uint64_t)SELECTION_CHUNK_PAGES);
+		if (start < end)
+			bits_set(bits, (size_t)start, (size_t)end);
+	}
+}
+
+/* A source that was filtered before has less than its RAM. */
+static uint64_t engine_drop_missing(const struct engine *engine, uint64_t pfn,
+				    uint8_t kept[SELECTION_CHUNK_BYTES])
+{
+	uint64_t missing = 0;
+
+	if (image_info(engine->image)->format == IMAGE_FORMAT_ELF)
+		return 0;
+	for (size_t i = 0; i < SELECTION_CHUNK_PAGES; i++) {
+		if (!(kept[i / 8] >> (i % 8) & 1) ||
+		    image_has_page(engine->image, (pfn + i) * engine->page_size))
+			continue;
+		kept[i / 8] &= (uint8_t) ~(1u << (i % 8));
+		missing++;
+	}
+	return missing;
+}
+
+/* --- progress ------------------------------------------------------------------------
+ */
+
+static void engine_progress(struct engine *engine, bool is_counting, bool is_last)
+{
+	struct dump_progress progress = {
+		.pages_done = atomic_load(&engine->job.pages_done),
+		.pages_total = is_counting ? 0 : engine->pages_kept,
+		.bytes_written = atomic_load(&engine->dump.end),
+	};
+	struct timespec now;
+	int64_t now_ms;
+
+	if (!engine->options->progress)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+	if (!is_last && now_ms - engine->progress_ms < PROGRESS_EVERY_MS)
+		return;
+	engine->progress_ms = now_ms;
+	engine->options->progress(engine->options->progress_context, &progress);
+}
+
+/* --- phase A -------------------------------------------------------------------------
+ */
+
+/* All chunks once: bits to the file, counts to the chunks. */
+static int engine_select_chunks(struct engine *engine, struct selection *selection,
+				struct err *err)
+{
+	uint8_t ram[SELECTION_CHUNK_BYTES], kept[SELECTION_CHUNK_BYTES];
+	struct dump_result *result = engine->result;
+	size_t range_first = 0;
+
+	engine->pages_kept = result->pages_total = result->pages_other = 0;
+	for (size_t i = 0; i < engine->chunk_count; i++) {
+		struct chunk *chunk = &engine->chunks[i];
+		uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+		int r;
+
+		if (packer_job_is_over(&engine->job))
+			return err_set(err, ERR_TRUNCATED,
+				       "stopped before any page was written");
+		engine_ram_bits(engine, pfn, &range_first, ram);
+		r = selection_chunk(selection, pfn, ram, kept, err);
+		if (r < 0)
+			return r;
+		result->pages_other += engine_drop_missing(engine, pfn, kept);
+		r = diskdump_set_bitmaps(&engine->dump, pfn, ram, kept, sizeof(kept),
+					 err);
+		if (r < 0)
+			return r;
+		chunk->kept = bits_count(kept, sizeof(kept));
+		chunk->first_desc = engine->pages_kept;
+		engine->pages_kept += chunk->kept;
+		result->pages_total += bits_count(ram, sizeof(ram));
+		engine_progress(engine, true, false);
+	}
+	return 0;
+}
+
+static void engine_tell_selection(struct engine *engine,
+				  const struct selection *selection)
+{
+	struct dump_result *result = engine->result;
+
+	result->selection = selection_kind(selection);
+	result->pages_free = selection_left_out(selection, PAGE_CLASS_FREE);
+	result->pages_cache = selection_left_out(selection, PAGE_CLASS_CACHE) +
+			      selection_left_out(selection, PAGE_CLASS_CACHE_PRIVATE);
+	result->pages_user = selection_left_out(selection, PAGE_CLASS_USER);
+	result->pages_other += selection_left_out(selection, PAGE_CLASS_UNUSABLE);
+	snprintf(result->selection_why, sizeof(result->selection_why), "%s",
+		 selection_why(selection));
+	if (selection_lost(selection))
+		log_warning(engine->options->log,
+			    "unable to read what %" PRIu64
+			    " pages were used for, keeping "
+			    "them all",
+			    selection_lost(selection));
+	if (result->selection == DUMP_SELECTION_ZERO &&
+	    engine->level & ~DUMP_EXCLUDE_ZERO)
+		log_warning(engine->options->log,
+			    "keeping all pages but those of zeros: %s",
+			    result->selection_why);
+}
+
+static int engine_select(struct engine *engine, struct kernel *kernel, struct err *err)
+{
+	_cleanup_selection struct selection *selection = NULL;
+	int r = selection_open(kernel, engine->level, &selection, err);
+
+	if (r == 0)
+		r = engine_select_chunks(engine, selection, err);
+	if (r == 0 && !selection_judge(selection))
+		r = engine_select_chunks(engine, selection, err);
+	if (r < 0)
+		return r;
+	engine_tell_selection(engine, selection);
+	if (engine->result->selection == DUMP_SELECTION_ZERO)
+		r = diskdump_set_level(&engine->dump,
+				       (engine->level & DUMP_EXCLUDE_ZERO) |
+					       image_info(engine->image)->dump_level,
+				       err);
+	return r;
+}
+
+/* --- phase B -------------------------------------------------------------------------
+ */
+
+static void engine_fail(struct engine *engine, int code, const struct err *err)
+{
+	pthread_mutex_lock(&engine->lock);
+	if (!engine->failure.code) {
+		engine->failure = *err;
+		engine->failure.code = code;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	atomic_store(&engine->job.is_stopped, true);
+}
+
+static int engine_pack_unit(struct engine *engine, struct packer *packer, uint64_t unit,
+			    struct err *err)
+{
+	const struct chunk *chunk = &engine->chunks[unit / UNITS_PER_CHUNK];
+	uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+	size_t before = unit % UNITS_PER_CHUNK * UNIT_BYTES;
+	uint8_t kept[SELECTION_CHUNK_BYTES];
+	int r;
+
+	if (!chunk->kept)
+		return 0;
+	r = diskdump_get_kept(&engine->dump, pfn, kept, before + UNIT_BYTES, err);
+	if (r < 0)
+		return r;
+	return packer_range(packer, pfn + before * 8, kept + before, UNIT_PAGES,
+			    chunk->first_desc + bits_count(kept, before), err);
+}
+
+/* What one worker does until nothing is left. @is_caller: the one that tells progress. */
+static void engine_work(struct engine *engine, struct packer *packer, bool is_caller)
+{
+	uint64_t unit_count = (uint64_t)engine->chunk_count * UNITS_PER_CHUNK;
+	struct packer_counts counts;
+	struct err err = { 0 };
+	int r = 0;
+
+	while (r == 0 && !packer_job_is_over(&engine->job)) {
+		uint64_t unit = atomic_fetch_add(&engine->next_unit, 1);
+
+		if (unit >= unit_count)
+			break;
+		r = engine_pack_unit(engine, packer, unit, &err);
+		if (is_caller)
+			engine_progress(engine, false, false);
+	}
+	if (r < 0)
+		engine_fail(engine, r, &err);
+	r = packer_flush(packer, &err);
+	if (r < 0)
+		engine_fail(engine, r, &err);
+	counts = packer_counts(packer);
+	pthread_mutex_lock(&engine->lock);
+	engine->counts.written += counts.written;
+	engine->counts.zero += counts.zero;
+	engine->counts.unreadable += counts.unreadable;
+	pthread_mutex_unlock(&engine->lock);
+}
+
+struct worker {
+	struct engine *engine;
+	struct packer *packer;
+	pthread_t thread;
+};
+
+static void *worker_main(void *context)
+{
+	struct worker *worker = context;
+
+	engine_work(worker->engine, worker->packer, false);
+	return NULL;
+}
+
+/* Starts up to @wanted threads; fewer, where memory or threads are short. */
+static unsigned int engine_start_workers(struct engine *engine, struct worker *workers,
+					 unsigned int wanted)
+{
+	pthread_attr_t attributes;
+	unsigned int count = 0;
+
+	if (!wanted || pthread_attr_init(&attributes) != 0)
+		return 0;
+	pthread_attr_setstacksize(&attributes, THREAD_STACK);
+	for (; count < wanted; count++) {
+		struct worker *worker = &workers[count];
+
+		*worker = (struct worker){ .engine = engine };
+		if (packer_new(&engine->job, &worker->packer, NULL) < 0)
+			break;
+		if (pthread_create(&worker->thread, &attributes, worker_main, worker)) {
+			packer_free(worker->packer);
+			break;
+		}
+	}
+	pthread_attr_destroy(&attributes);
+	return count;
+}
+
+static unsigned int engine_thread_count(const struct engine *engine)
+{
+	uint64_t units = (uint64_t)engine->chunk_count * UNITS_PER_CHUNK;
+	unsigned int threads = engine->options->threads;
+	cpu_set_t cpus;
+
+	if (!threads)
+		threads = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
+				  ? (unsigned int)CPU_COUNT(&cpus)
+				  : 1;
+	threads = MIN(threads, (unsigned int)THREADS_MAX);
+	return (unsigned int)MIN((uint64_t)MAX(threads, 1u), units);
+}
+
+static int engine_pack(struct engine *engine, struct err *err)
+{
+	_cleanup_packer struct packer *packer = NULL;
+	struct worker workers[THREADS_MAX];
+	unsigned int count;
+	int r = packer_new(&engine->job, &packer, err);
+
+	if (r < 0)
+		return r;
+	count = engine_start_workers(engine, workers, engine_thread_count(engine) - 1);
+	engine_work(engine, packer, true);
+	for (unsigned int i = 0; i < count; i++) {
+		pthread_join(workers[i].thread, NULL);
+		packer_free(workers[i].packer);
+	}
+	engine->result->pages_written = engine->counts.written;
+	engine->result->pages_zero = engine->counts.zero;
+	engine->result->pages_unreadable = engine->counts.unreadable;
+	if (engine->failure.code) {
+		if (err)
+			*err = engine->failure;
+		return engine->failure.code;
+	}
+	return 0;
+}
+
+/* --- all of it -----------------------------------------------------------------------
+ */
+
+/* What is not whole, though nothing failed. */
+static int engine_check_whole(const struct engine *engine, struct err *err)
+{
+	const struct dump_result *result = engine->result;
+
+	if (result->pages_unreadable)
+		return err_set(err, ERR_TRUNCATED,
+			       "the source could not give %" PRIu64 " of %" PRIu64
+			       " pages",
+			       result->pages_unreadable, engine->pages_kept);
+	if (result->pages_written < engine->pages_kept)
+		return err_set(err, ERR_TRUNCATED, "stopped");
+	return 0;
+}
+
+static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
+		      struct err *err)
+{
+	struct diskdump_facts facts;
+	struct err sync_err = { 0 };
+	int r;
+
+	facts_gather(engine->image, kernel, engine->level, engine->options->codec,
+		     &facts);
+	engine->page_size = engine->job.page_size = facts.page_size;
+	r = engine_find_chunks(engine, err);
+	if (r == 0)
+		r = diskdump_begin(&engine->dump, &facts, fd, err);
+	if (r == 0)
+		r = engine_select(engine, kernel, err);
+	if (r == 0)
+		r = diskdump_begin_pages(&engine->dump, engine->pages_kept, err);
+	if (r < 0)
+		return r;
+	r = engine_pack(engine, err);
+	engine_progress(engine, false, true);
+	if (r == 0)
+		r = engine_check_whole(engine, err);
+	if (r == 0)
+		return diskdump_end(&engine->dump, err);
+	if (diskdump_sync(&engine->dump, &sync_err) < 0)
+		log_warning(engine->options->log, "%s, more of it may be lost",
+			    err_text(&sync_err));
+	return r;
+}
+
+static int engine_check_options(const struct dump_options *options, struct err *err)
+{
+	if (options->level < 0 || options->level > DUMP_LEVEL_MAX)
+		return err_set(err, ERR_INVALID, "no level %d: 0 to %d", options->level,
+			       DUMP_LEVEL_MAX);
+	return 0;
+}
+
+/* "writing pages: No space left on device after 123 of 456 pages" */
+static void engine_tell_incomplete(struct engine *engine, const struct err *why)
+{
+	struct dump_result *result = engine->result;
+
+	if (engine->pages_kept && !result->pages_unreadable)
+		snprintf(result->incomplete_why, sizeof(result->incomplete_why),
+			 "%.180s after %" PRIu64 " of %" PRIu64 " pages", err_text(why),
+			 result->pages_written, engine->pages_kept);
+	else
+		snprintf(result->incomplete_why, sizeof(result->incomplete_why), "%.250s",
+			 err_text(why));
+}
+
+int dump_write(struct image *image, struct kernel *kernel,
+	       const struct dump_options *options, int fd, struct dump_result *ret,
+	       struct err *err)
+{
+	struct engine engine = {
+		.image = image,
+		.options = options,
+		.result = ret,
+		.level = options->level,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.job = { .image = image,
+			 .dump = &engine.dump,
+			 .codec = options->codec,
+			 .codec_level = options->codec_level,
+			 .cancel = options->cancel },
+	};
+	struct err why = { 0 };
+	int r;
+
+	*ret = (struct dump_result){ .selection = DUMP_SELECTION_ZERO };
+	r = engine_check_options(options, &why);
+	if (r == 0)
+		r = engine_run(&engine, kernel, fd, &why);
+	ret->bytes_written = atomic_load(&engine.dump.end);
+	ret->is_complete = r == 0;
+	if (r < 0) {
+		engine_tell_incomplete(&engine, &why);
+		if (err)
+			*err = why;
+	}
+	free(engine.chunks);
+	return r;
+}
+
+const char *dump_selection_name(enum dump_selection selection)
+{
+	return selection == DUMP_SELECTION_MEMMAP ? "memmap" : "zero";
+}
