@@ -155,6 +155,7 @@ static int orders_to_json(const struct orders *orders, json_t *root)
 				 json_integer(ORDERS_SCHEMA_VERSION));
 	r |= json_object_set_new(root, "tool", json_string("epitaph " EPITAPH_VERSION));
 	r |= json_object_set_new(root, "host", field_new_string(orders->host));
+	r |= json_object_set_new(root, "time_zone", field_new_string(orders->time_zone));
 	r |= json_object_set_new(root, "mode",
 				 json_string(orders_mode_name(orders->mode)));
 	r |= json_object_set_new(root, "end", json_string(orders_end_name(orders->end)));
@@ -337,6 +338,9 @@ static int orders_parse_root(const json_t *root, struct orders *ret, struct err 
 		r = orders_end_parse(end, &ret->end, err);
 	if (r == 0)
 		r = field_string(root, "host", false, ret->host, sizeof(ret->host), err);
+	if (r == 0)
+		r = field_string(root, "time_zone", false, ret->time_zone,
+				 sizeof(ret->time_zone), err);
 	if (r == 0)
 		r = orders_parse_u32(root, "log_tail_lines", 1, ORDERS_LOG_LINES_MAX,
 				     &ret->log_tail_lines, err);

@@ -51,6 +51,9 @@ struct orders {
 	uint32_t total_timeout_s;
 	uint32_t log_tail_lines; /* of dmesg in the report */
 	char host[65];
+	/* TZ of the running system (POSIX, tzset(3)), so that records are named in its
+	 * local time: the crash kernel has no zone files. "": UTC. */
+	char time_zone[64];
 	char **modules; /* paths in the image, in the order of loading */
 	size_t module_count;
 };

@@ -27,6 +27,7 @@ static void fill(struct orders *orders)
 	orders->total_timeout_s = ORDERS_TIMEOUT_MAX_S;
 	orders->log_tail_lines = 100;
 	strcpy(orders->host, "box");
+	strcpy(orders->time_zone, "<+0545>-5:45");
 	assert_int_equal(orders_add_module(orders, "/lib/a.ko", NULL), 0);
 	assert_int_equal(orders_add_module(orders, "/lib/b.ko.xz", NULL), 0);
 }
@@ -52,6 +53,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(again.total_timeout_s, ORDERS_TIMEOUT_MAX_S);
 	assert_int_equal(again.log_tail_lines, 100);
 	assert_string_equal(again.host, "box");
+	assert_string_equal(again.time_zone, "<+0545>-5:45");
 	assert_int_equal(again.module_count, 2);
 	assert_string_equal(again.modules[0], "/lib/a.ko");
 	assert_string_equal(again.modules[1], "/lib/b.ko.xz");
