@@ -15,6 +15,7 @@
 
 static const struct image_ops *const formats[] = {
 	&image_elf_ops,
+	&image_diskdump_ops,
 };
 
 /*
