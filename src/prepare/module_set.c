@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 /* Dependencies of dependencies: Linux' own are no deeper than ten. */
 #define MODULE_DEPTH_MAX 32
@@ -18,11 +19,19 @@ struct module_set {
 	char *directory;
 	struct kmod_module *modules[MODULE_SET_MAX]; /* in the order of loading */
 	size_t count;
+	char complaint[256]; /* libkmod's last error: of what it only logs, too */
 };
 
-static void kmod_silent(void *data, int priority, const char *file, int line,
-			const char *fn, const char *format, va_list args)
+static void PRINTF(6, 0)
+	kmod_complain(void *data, int priority, const char *file, int line,
+		      const char *fn, const char *format, va_list args)
 {
+	struct module_set *set = data;
+
+	if (priority > LOG_ERR)
+		return;
+	vsnprintf(set->complaint, sizeof(set->complaint), format, args);
+	set->complaint[strcspn(set->complaint, "\n")] = '\0';
 }
 
 static void kmod_list_free(struct kmod_list **list)
@@ -47,7 +56,7 @@ int module_set_new(const char *directory, struct module_set **ret, struct err *e
 	set->kmod = kmod_new(directory, no_config);
 	if (!set->kmod || !set->directory)
 		return err_nomem(err);
-	kmod_set_log_fn(set->kmod, kmod_silent, NULL);
+	kmod_set_log_fn(set->kmod, kmod_complain, set);
 	r = kmod_load_resources(set->kmod);
 	if (r < 0)
 		return err_set(
@@ -101,7 +110,11 @@ static int set_add_module(struct module_set *set, struct kmod_module *module,
 	r = kmod_module_get_softdeps(module, &before, &after);
 	if (r < 0)
 		return err_os(err, -r, "unable to look for what '%s' needs", name);
+	set->complaint[0] = '\0';
 	needed = kmod_module_get_dependencies(module);
+	if (set->complaint[0]) // it gives none, rather than all but one
+		return err_set(err, ERR_CORRUPT, "unable to find what '%s' needs: %s",
+			       name, set->complaint);
 	r = set_add_list(set, before, depth + 1, err);
 	if (r == 0)
 		r = set_add_list(set, needed, depth + 1, err);
