@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,6 +148,9 @@ static int target_work(void *context, const struct worker_call *call, struct err
 	char device[PATH_MAX], archive[PATH_MAX];
 	int r;
 
+	// The record is named in the local time of the system that died.
+	if (orders->time_zone[0])
+		setenv("TZ", orders->time_zone, 1);
 	target_disk_load_modules(capture->root, orders, &call->log);
 	r = target_disk_wait(capture->root, &orders->target, call->cancel, &call->log,
 			     device, err);

@@ -44,7 +44,7 @@ static int dead_open(const struct capture *capture, struct dead *ret, struct err
 static void crash_set(char *field, size_t size, const char *value)
 {
 	if (value && value[0])
-		snprintf(field, size, "%s", value);
+		snprintf(field, size, "%.*s", (int)size - 1, value);
 }
 
 /* What the record's readers want to know of any crash; from VMCOREINFO, so it is cheap.

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A serial console, byte by byte, and the phases of a rehearsal that its lines tell of.
+ * Knows the lines of guest_lines.h and record/progress.h; everything else there (both
+ * kernels' own words) is passed over.
+ */
+#ifndef REHEARSE_PHASES_H
+#define REHEARSE_PHASES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/log.h"
+#include "rehearse/rehearse.h"
+
+#define PHASES_LINE_SIZE 512
+
+struct phases {
+	struct rehearse_phase_result results[PHASE_COUNT];
+	char failed[256]; /* what the guest said when it gave up; "" */
+	bool is_halted;	  /* the kernel said so: the machine does nothing any more */
+	char line[PHASES_LINE_SIZE]; /* so far */
+	size_t line_size;
+	const struct log *log; /* each line, as a debug message */
+	void (*reached)(void *context, enum rehearse_phase phase,
+			const struct rehearse_phase_result *result);
+	void *context;
+};
+
+/* Takes what came from the console @seconds after the start. */
+void phases_feed(struct phases *phases, const char *data, size_t size, double seconds);
+
+/* The last phase reached, or -1. */
+int phases_last(const struct phases *phases);
+
+#endif
