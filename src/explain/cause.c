@@ -594,6 +594,7 @@ int cause_find(const struct printk_log *log, enum cause_pick pick,
 		if (!tale.has_trace && !tale.ip.function[0])
 			read_story(lines, count, story, true, &tale);
 		tell(&tale, fallback, &cause);
+		cause.lines_back = count - story->line;
 	} else {
 		snprintf(
 			cause.unknown, sizeof(cause.unknown),

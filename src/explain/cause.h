@@ -32,6 +32,8 @@ struct cause {
 	int32_t pid; /* -1 */
 	uint32_t cpu;
 	char hardware[256];
+	size_t lines_back; /* from the line that begins the story to the log's end; 0 none
+			    */
 };
 
 enum cause_pick {

@@ -272,6 +272,20 @@ static int keep_log_lines(struct text *text, size_t limit, struct report *report
 	return 0;
 }
 
+/*
+ * At least @lines, and more where the story of the cause begins before them: an oops has
+ * some sixty.
+ */
+static size_t tail_lines(size_t lines, const struct cause *cause)
+{
+	size_t most = REPORT_LOG_TAIL_STORY;
+
+	lines = MIN(lines ? lines : REPORT_LOG_TAIL_LINES, (size_t)REPORT_LOG_TAIL_MAX);
+	if (!cause->lines_back || cause->lines_back + REPORT_LOG_TAIL_BEFORE > most)
+		return lines;
+	return MAX(lines, cause->lines_back + REPORT_LOG_TAIL_BEFORE);
+}
+
 static int add_log(const struct printk_log *log, size_t lines, struct report *report,
 		   struct err *err)
 {
@@ -323,30 +337,30 @@ static void complete_task(const struct cause *cause, struct report *report)
 	report->panic_task_unknown.why[0] = '\0'; // the log's word is good enough
 }
 
-static int add_cause(const struct printk_log *log, struct report *report, struct err *err)
+static int add_cause(const struct printk_log *log, struct report *report,
+		     struct cause *cause, struct err *err)
 {
 	struct printk_log empty = { 0 };
 	struct oops_frame frame;
 	bool has_frame = find_guilty_frame(&report->panic_task, &frame);
-	struct cause cause;
 	int r;
 
-	r = cause_find(log ? log : &empty, CAUSE_LAST, has_frame ? &frame : NULL, &cause,
+	r = cause_find(log ? log : &empty, CAUSE_LAST, has_frame ? &frame : NULL, cause,
 		       err);
 	if (r < 0)
 		return r;
 	if (!report->hardware[0])
-		copy_clean(report->hardware, sizeof(report->hardware), cause.hardware,
+		copy_clean(report->hardware, sizeof(report->hardware), cause->hardware,
 			   255);
-	complete_task(&cause, report);
-	if (cause.text[0]) {
-		snprintf(report->cause, sizeof(report->cause), "%s", cause.text);
-		snprintf(report->title, sizeof(report->title), "%s", cause.title);
+	complete_task(cause, report);
+	if (cause->text[0]) {
+		snprintf(report->cause, sizeof(report->cause), "%s", cause->text);
+		snprintf(report->title, sizeof(report->title), "%s", cause->title);
 		snprintf(report->cause_source, sizeof(report->cause_source), "log");
 		return 0;
 	}
 	say_unknown(&report->cause_unknown,
-		    log ? cause.unknown : "the log could not be read");
+		    log ? cause->unknown : "the log could not be read");
 	if (has_frame) {
 		snprintf(report->title, sizeof(report->title), "unknown in %s",
 			 frame.function);
@@ -360,8 +374,8 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 		 struct err *err)
 {
 	_cleanup_printk_log struct printk_log own_log = { 0 };
-	size_t lines = options ? options->log_tail_lines : 0;
 	struct err why = { 0 };
+	struct cause cause;
 	int r;
 
 	if (!log && printk_read(kernel, &own_log, &why) == 0)
@@ -372,15 +386,14 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 	add_hardware(kernel, report);
 	add_taints(kernel, report);
 	r = add_panic_task(kernel, report, err);
+	if (r == 0)
+		r = add_cause(log, report, &cause, err);
 	if (r == 0 && log)
 		r = add_log(log,
-			    MIN(lines ? lines : REPORT_LOG_TAIL_LINES,
-				(size_t)REPORT_LOG_TAIL_MAX),
+			    tail_lines(options ? options->log_tail_lines : 0, &cause),
 			    report, err);
 	else if (r == 0)
 		say_unknown(&report->log_unknown, err_text(&why));
-	if (r == 0)
-		r = add_cause(log, report, err);
 	if (r == 0)
 		add_task_count(kernel, report);
 	return r;

@@ -19,10 +19,12 @@
 #define REPORT_SCHEMA_VERSION 1
 
 /* Counting stops here: each takes a hundred bytes, maybe in a crash kernel. */
-#define REPORT_TASKS_MAX      (64u << 10)
-#define REPORT_LOG_TAIL_MAX   10000 /* lines */
-#define REPORT_JSON_MAX	      ((size_t)32 << 20)
-#define REPORT_LOG_TAIL_LINES 40 /* where the options do not say */
+#define REPORT_TASKS_MAX       (64u << 10)
+#define REPORT_LOG_TAIL_MAX    10000 /* lines */
+#define REPORT_JSON_MAX	       ((size_t)32 << 20)
+#define REPORT_LOG_TAIL_LINES  40  /* where the options do not say */
+#define REPORT_LOG_TAIL_STORY  300 /* as many where the cause's story takes them */
+#define REPORT_LOG_TAIL_BEFORE 3   /* and what stands before the story */
 
 /* Why a finding is not known; "" where it is. */
 struct report_unknown {
@@ -91,7 +93,7 @@ struct report {
 };
 
 struct report_options {
-	uint32_t log_tail_lines; /* 0: 40 */
+	uint32_t log_tail_lines; /* at least; 0: REPORT_LOG_TAIL_LINES */
 };
 
 /*

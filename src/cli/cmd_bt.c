@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* epitaph bt: the kernel stacks of tasks, the panicking one's where none is named. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/crash.h"
+#include "kernel/cpu.h"
+#include "kernel/task.h"
+#include "record/field.h"
+
+#define BT_SCHEMA_VERSION 1
+#define BT_PID_DIGITS	  7 /* PID_MAX_LIMIT is 4194304; a record's stamp has 12 */
+#define BT_PIDS_MAX	  1024
+
+struct bt {
+	struct cli *cli;
+	bool all;
+	int32_t pids[BT_PIDS_MAX];
+	bool found[BT_PIDS_MAX];
+	size_t pid_count;
+
+	json_t *tasks; /* with --json */
+	size_t printed;
+	bool is_incomplete;
+};
+
+static void print_task(const struct report_task *task, struct text *text)
+{
+	char cpu[32] = "unknown";
+
+	if (task->cpu != UINT32_MAX)
+		snprintf(cpu, sizeof(cpu), "%" PRIu32, task->cpu);
+	text_add(text, "%s (pid %" PRId32 "), CPU %s, state %c\n", task->comm, task->pid,
+		 cpu, task->state ? task->state : '?');
+	report_task_format_text(task, text);
+}
+
+/* One task into the output. */
+static int emit(struct bt *bt, const struct report_task *task, const char *unknown,
+		struct err *err)
+{
+	_cleanup_text struct text text = { 0 };
+	json_t *object;
+
+	// A dead task's stack is gone in the kernel itself: nothing is missing here.
+	if ((unknown[0] && task->state != 'Z' && task->state != 'X') ||
+	    !strcmp(task->end, "broken"))
+		bt->is_incomplete = true;
+	if (bt->cli->json) {
+		object = report_task_new_json(task);
+		if (unknown[0] && object)
+			json_object_set_new(object, "backtrace_unknown",
+					    field_new_string(unknown));
+		return json_array_append_new(bt->tasks, object) ? err_nomem(err) : 0;
+	}
+	if (bt->printed++)
+		text_add(&text, "\n");
+	print_task(task, &text);
+	if (unknown[0])
+		text_add(&text, "         unknown: %s\n", unknown);
+	fputs(text_get(&text), stdout);
+	return text_check(&text, err);
+}
+
+static const struct cpu *find_cpu(const struct cpu_list *cpus, const struct task *task)
+{
+	for (size_t i = 0; i < cpus->count; i++) {
+		if (cpus->cpus[i].current_vaddr == task->vaddr)
+			return &cpus->cpus[i];
+	}
+	return NULL;
+}
+
+static bool is_wanted(struct bt *bt, const struct task *task)
+{
+	bool wanted = bt->all;
+
+	for (size_t i = 0; i < bt->pid_count; i++) {
+		if (bt->pids[i] == task->pid)
+			wanted = bt->found[i] = true;
+	}
+	return wanted;
+}
+
+static int emit_kernel_task(struct bt *bt, struct kernel *kernel, const struct task *task,
+			    const struct cpu *cpu, struct err *err)
+{
+	struct report_task report = { 0 };
+	struct report_unknown unknown;
+	int r = report_task_build(kernel, task, cpu, &report, &unknown, err);
+
+	if (r < 0)
+		return r;
+	r = emit(bt, &report, unknown.why, err);
+	report_task_done(&report);
+	return r;
+}
+
+static int from_tasks(struct bt *bt, struct kernel *kernel, struct err *err)
+{
+	_cleanup_task_list struct task_list list = { 0 };
+	_cleanup_cpu_list struct cpu_list cpus = { 0 };
+	struct err why = { 0 };
+	int r;
+
+	r = task_list_read(kernel, &list, err);
+	if (r < 0)
+		return err_in(err, r, "reading the tasks");
+	if (cpu_list_read(kernel, &cpus, &why) < 0) {
+		log_warning(&bt->cli->log,
+			    "tasks that were running have no backtrace: %s",
+			    err_text(&why));
+		bt->is_incomplete = true;
+	}
+	for (size_t i = 0; r == 0 && i < list.count; i++) {
+		const struct task *task = &list.tasks[i];
+
+		if (is_wanted(bt, task))
+			r = emit_kernel_task(bt, kernel, task, find_cpu(&cpus, task),
+					     err);
+	}
+	for (size_t i = 0; r == 0 && i < bt->pid_count; i++) {
+		if (!bt->found[i])
+			r = err_set(err, ERR_NOTFOUND, "no task has pid %" PRId32,
+				    bt->pids[i]);
+	}
+	if (r == 0 && list.is_cut) {
+		log_warning(&bt->cli->log, "incomplete: the list of tasks broke off: %s",
+			    list.cut_why);
+		bt->is_incomplete = true;
+	}
+	return r;
+}
+
+static int from_report(struct bt *bt, const struct crash *crash, struct err *err)
+{
+	_cleanup_report struct report *report = NULL;
+	bool from_file;
+	int r = crash_report(crash, &report, &from_file, err);
+
+	if (r < 0)
+		return r;
+	if (from_file)
+		log_warning(&bt->cli->log, "this is from report.json: %s",
+			    crash->no_kernel);
+	if (report->panic_task_unknown.why[0])
+		log_warning(&bt->cli->log, "the panicking task is unknown: %s",
+			    report->panic_task_unknown.why);
+	return emit(bt, &report->panic_task, report->backtrace_unknown.why, err);
+}
+
+static int print_backtraces(struct bt *bt, const struct crash *crash)
+{
+	struct err err = { 0 };
+	bool wants_tasks = bt->all || bt->pid_count;
+	int r;
+
+	if (wants_tasks && !crash->kernel)
+		r = err_set(&err, ERR_NOTFOUND,
+			    "only the panicking task's backtrace is known: %s",
+			    crash->no_kernel);
+	else if (wants_tasks)
+		r = from_tasks(bt, crash->kernel, &err);
+	else
+		r = from_report(bt, crash, &err);
+	if (r < 0)
+		return cli_failed(bt->cli, &err);
+	if (crash->image && image_info(crash->image)->is_incomplete) {
+		log_warning(&bt->cli->log, "incomplete: '%s': %s", crash->dump_path,
+			    image_info(crash->image)->incomplete_why);
+		bt->is_incomplete = true;
+	}
+	return bt->is_incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
+}
+
+static int run_bt(struct bt *bt, const char *name)
+{
+	_cleanup_crash struct crash crash = { 0 };
+	struct err err = { 0 };
+	int code, json_code;
+
+	if (crash_open(bt->cli, name, &crash, &err) < 0)
+		return cli_failed(bt->cli, &err);
+	bt->tasks = json_array();
+	code = print_backtraces(bt, &crash);
+	if (!bt->cli->json || code == EXIT_FAILED) {
+		json_decref(bt->tasks);
+		return code;
+	}
+	json_code = crash_print_json(
+		bt->cli, json_pack("{s:i, s:s, s:o}", "schema_version", BT_SCHEMA_VERSION,
+				   "source", crash.kernel ? "dump" : "report.json",
+				   "tasks", bt->tasks));
+	return json_code == EXIT_DONE ? code : json_code;
+}
+
+static bool is_pid(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits && !text[digits] && digits <= BT_PID_DIGITS;
+}
+
+enum {
+	OPTION_ALL = 1000
+};
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "all", no_argument, NULL, OPTION_ALL },
+		{ 0 },
+	};
+	struct bt bt = { .cli = cli };
+	const char *name = NULL;
+	int c;
+
+	while ((c = cli_option(cli, &cmd_bt, argc, argv, "a", options)) >= 0)
+		bt.all = true;
+	if (c != -1)
+		return cli_exit(c);
+	if (optind < argc && !is_pid(argv[optind]))
+		name = argv[optind++];
+	for (; optind < argc; optind++) {
+		if (!is_pid(argv[optind]))
+			return cli_usage(cli, "'%s' is no PID", argv[optind]);
+		if (bt.pid_count == BT_PIDS_MAX)
+			return cli_usage(cli, "more than %d PIDs", BT_PIDS_MAX);
+		bt.pids[bt.pid_count++] = (int32_t)strtol(argv[optind], NULL, 10);
+	}
+	return run_bt(&bt, name);
+}
+
+const struct command cmd_bt = {
+	.name = "bt",
+	.arguments = "[OPTION...] [RECORD|DUMP] [PID...]",
+	.summary = "print kernel stacks, without a PID the panicking task's",
+	.options = "  -a, --all            every task\n",
+	.has_json = true,
+	.run = run,
+};

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * epitaph show: the report on one crash, made anew from its dump where that can be read
+ * (a newer epitaph knows more), else as the crash kernel left it.
+ */
+#include <string.h>
+
+#include "cli/crash.h"
+#include "record/field.h"
+#include "record/meta.h"
+
+static void format_file(const struct record *record, enum record_part which,
+			struct text *ret)
+{
+	const struct record_part_meta *part = &record->parts[which];
+	char size[32];
+
+	if (part->state == RECORD_ABSENT && !part->reason[0])
+		return;
+	cli_format_size(part->size_bytes, size, sizeof(size));
+	text_add(ret, "  %-11s %-8s %10s", record_part_key(which),
+		 record_state_name(part->state),
+		 part->state == RECORD_ABSENT ? "" : size);
+	if (part->state != RECORD_ABSENT)
+		text_add(ret, "  %s/%s", record->path, part->file);
+	text_add(ret, "\n");
+	if (part->reason[0])
+		text_add(ret, "              %s\n", part->reason);
+}
+
+static void format_files(const struct crash *crash, bool from_file, struct text *ret)
+{
+	const struct record *record = crash->record;
+	char size[32];
+
+	for (int i = 0; record && i < RECORD_PART_COUNT; i++)
+		format_file(record, (enum record_part)i, ret);
+	if (record && record->meta_reason[0])
+		text_add(ret, "  meta.json says nothing: %s\n", record->meta_reason);
+	if (!record) {
+		cli_format_size(image_info(crash->image)->file_size, size, sizeof(size));
+		text_add(ret, "  %-11s %-8s %10s  %s\n", "dump",
+			 image_info(crash->image)->is_incomplete ? "partial" : "complete",
+			 size, crash->dump_path);
+	}
+	if (from_file)
+		text_add(ret, "  This is from report.json: %s\n", crash->no_kernel);
+}
+
+static int print_text(const struct cli *cli, const struct crash *crash,
+		      const struct report *report, bool from_file)
+{
+	_cleanup_text struct text files = { 0 }, text = { 0 };
+	struct report_text_options options = { .colour = cli_has_colour(stdout) };
+	struct err err = { 0 };
+
+	format_files(crash, from_file, &files);
+	options.files = text_get(&files);
+	if (report_format_text(report, &options, &text, &err) < 0)
+		return cli_failed(cli, &err);
+	fputs(text_get(&text), stdout);
+	return EXIT_DONE;
+}
+
+static int add_record(const struct crash *crash, json_t *root, struct err *err)
+{
+	json_t *meta = NULL;
+	int r;
+
+	if (!crash->record)
+		return 0;
+	r = meta_to_json(crash->record, &meta, err);
+	if (r < 0)
+		return r;
+	r = json_object_set_new(meta, "path", field_new_string(crash->record->path));
+	r |= json_object_set_new(root, "record", meta);
+	return r ? err_nomem(err) : 0;
+}
+
+static int print_json(const struct cli *cli, const struct crash *crash,
+		      const struct report *report, bool from_file, bool is_incomplete)
+{
+	_cleanup_json json_t *root = NULL;
+	struct err err = { 0 };
+	int r = report_to_json(report, &root, &err);
+
+	if (r == 0)
+		r = json_object_set_new(root, "source",
+					json_string(from_file ? "report.json" : "dump"));
+	if (r == 0 && from_file)
+		r = json_object_set_new(root, "no_dump_reason",
+					field_new_string(crash->no_kernel));
+	if (r == 0 && crash->dump_path)
+		r = json_object_set_new(root, "dump", field_new_string(crash->dump_path));
+	if (r == 0)
+		r = json_object_set_new(root, "incomplete", json_boolean(is_incomplete));
+	if (r == 0)
+		r = add_record(crash, root, &err);
+	if (r < 0) {
+		if (!err.code)
+			err_nomem(&err);
+		return cli_failed(cli, &err);
+	}
+	return crash_print_json(cli, take_ptr(root));
+}
+
+static int show(struct cli *cli, const char *name)
+{
+	_cleanup_crash struct crash crash = { 0 };
+	_cleanup_report struct report *report = NULL;
+	struct err err = { 0 };
+	bool from_file = false, is_incomplete;
+	int code;
+
+	if (crash_open(cli, name, &crash, &err) < 0 ||
+	    crash_report(&crash, &report, &from_file, &err) < 0)
+		return cli_failed(cli, &err);
+	is_incomplete = crash_warn_incomplete(cli, &crash);
+	if (crash.dump_path && from_file) {
+		log_warning(&cli->log, "the dump can't be read, showing report.json: %s",
+			    crash.no_kernel);
+		is_incomplete = true;
+	}
+	if (cli->json)
+		code = print_json(cli, &crash, report, from_file, is_incomplete);
+	else
+		code = print_text(cli, &crash, report, from_file);
+	return code == EXIT_DONE && is_incomplete ? EXIT_INCOMPLETE : code;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	int c = cli_option(cli, &cmd_show, argc, argv, NULL, NULL);
+
+	if (c != -1)
+		return cli_exit(c);
+	if (argc - optind > 1)
+		return cli_usage(cli, "only one crash at a time, not '%s' too",
+				 argv[optind + 1]);
+	return show(cli, argv[optind]);
+}
+
+const struct command cmd_show = {
+	.name = "show",
+	.arguments = "[OPTION...] [RECORD|DUMP]",
+	.summary = "print the report on a crash, without an argument on the last",
+	.has_json = true,
+	.run = run,
+};
