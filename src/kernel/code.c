@@ -97,9 +97,9 @@ int code_read_layout(struct code *code, struct err *err)
 	uint64_t vaddr;
 	int r;
 
-	r = kernel_symbol(code->kernel, "__start_orc_header", &vaddr, err);
-	if (r == 0)
-		r = kernel_read(code->kernel, vaddr, hash, sizeof(hash), err);
+	if (kernel_symbol(code->kernel, "__start_orc_header", &vaddr, err) < 0)
+		return ERR_NOTFOUND;
+	r = kernel_read(code->kernel, vaddr, hash, sizeof(hash), err);
 	if (r == 0)
 		r = orc_layout_from_header(hash, &code->layout, err);
 	return r;

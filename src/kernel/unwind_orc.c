@@ -517,21 +517,16 @@ static struct trial try_layout(struct unwinder *u, const struct task_list *tasks
 	return trial;
 }
 
-static int guess_layout(struct unwinder *u, struct err *err)
+static int try_layouts(struct unwinder *u, const struct task_list *tasks, struct err *err)
 {
-	_cleanup_(task_list_done) struct task_list tasks = { 0 };
 	_cleanup_backtrace struct backtrace *bt = backtrace_new();
 	enum orc_layout found = ORC_LAYOUT_COUNT;
 	struct trial best = { 0 };
-	int r;
 
 	if (!bt)
 		return err_nomem(err);
-	r = task_list_read_some(u->kernel, TRIAL_TASKS, &tasks, err);
-	if (r < 0)
-		return err_in(err, r, "no sleeping task to try ORC layouts on");
 	for (enum orc_layout layout = 0; layout < ORC_LAYOUT_COUNT; layout++) {
-		struct trial trial = try_layout(u, &tasks, layout, bt);
+		struct trial trial = try_layout(u, tasks, layout, bt);
 
 		if (trial.ends > best.ends ||
 		    (trial.ends == best.ends && trial.frames > best.frames)) {
@@ -543,7 +538,25 @@ static int guess_layout(struct unwinder *u, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "no known ORC layout unwinds a sleeping task");
 	code_set_layout(u->code, found);
+	return 0;
+}
+
+/*
+ * Where there is no header and no task to try on, it is the first layout: only v6.3.0 to
+ * v6.3.9 had another one and no header.
+ */
+static int guess_layout(struct unwinder *u, bool has_header, struct err *err)
+{
+	_cleanup_(task_list_done) struct task_list tasks = { 0 };
+	int r;
+
 	u->layout_is_guess = true;
+	r = task_list_read_some(u->kernel, TRIAL_TASKS, &tasks, err);
+	if (r == 0)
+		return try_layouts(u, &tasks, err);
+	if (has_header)
+		return err_in(err, r, "no sleeping task to try ORC layouts on");
+	code_set_layout(u->code, ORC_LAYOUT_1);
 	return 0;
 }
 
@@ -563,11 +576,11 @@ int unwinder_new(struct kernel *kernel, struct unwinder **ret, struct err *err)
 		return r;
 	if (stacks_new(kernel, &u->stacks, NULL) < 0)
 		u->stacks = NULL;
-	if (code_read_layout(u->code, NULL) < 0) {
-		r = guess_layout(u, err);
-		if (r < 0)
-			return r;
-	}
+	r = code_read_layout(u->code, err);
+	if (r < 0)
+		r = guess_layout(u, r != ERR_NOTFOUND, err);
+	if (r < 0)
+		return r;
 	*ret = take_ptr(u);
 	return 0;
 }

@@ -571,6 +571,36 @@ static void test_trial(void **state)
 	trial(ORC_LAYOUT_4, true);
 }
 
+/* No task to try on: what had no header is taken as the first layout, and told as a
+ * guess. */
+static void no_trial(bool has_header)
+{
+	const struct unwinder *unwinder;
+	struct fake_kernel f;
+	bool is_guess = false;
+	int r;
+
+	fake_kernel_init(&f, ORC_LAYOUT_1);
+	if (has_header)
+		fake_vmcoreinfo(&f.memory, "SYMBOL(__start_orc_header)=%" PRIx64,
+				ORC_HEADER);
+	fake_vmcoreinfo(&f.memory, "OFFSET(task_struct.pid)=none");
+	fake_orc(&f, FUNCTION(0), end_entry());
+	r = kernel_unwinder(fake_kernel_open(&f), &unwinder, NULL);
+	assert_int_equal(r == 0, !has_header);
+	if (r == 0) {
+		assert_int_equal(unwinder_layout(unwinder, &is_guess), ORC_LAYOUT_1);
+		assert_true(is_guess);
+	}
+	fake_kernel_done(&f);
+}
+
+static void test_no_trial(void **state)
+{
+	no_trial(false);
+	no_trial(true);
+}
+
 /* A kernel with other unwind tables: where the CPU was is still told. */
 static void test_no_tables(void **state)
 {
@@ -706,6 +736,7 @@ int main(void)
 		cmocka_unit_test(test_interrupt_stack),
 		cmocka_unit_test(test_tasks),
 		cmocka_unit_test(test_trial),
+		cmocka_unit_test(test_no_trial),
 		cmocka_unit_test(test_no_tables),
 		cmocka_unit_test(test_random),
 	};
