@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/size.h"
+#include "prepare/time_zone.h"
 
 #define LOCK_FILE	  ARMED_STATE_DIR "/lock"
 #define PANIC_ON_OOPS	  "/proc/sys/kernel/panic_on_oops"
@@ -108,6 +109,7 @@ static void plan_orders(struct arm_plan *plan, const struct config *config,
 	orders->log_tail_lines = config->log_tail_lines;
 	snprintf(orders->codec, sizeof(orders->codec), "%s", config->codec);
 	snprintf(orders->host, sizeof(orders->host), "%s", host);
+	time_zone_read("", orders->time_zone, sizeof(orders->time_zone));
 	memcpy(orders->step_timeout_s, config->step_timeout_s,
 	       sizeof(orders->step_timeout_s));
 }

@@ -67,8 +67,9 @@ static inline void fake_link(const char *root, const char *name, const char *tar
 {
 	char path[PATH_MAX];
 
-	fake_text(root, name, ""); // for its directory
 	snprintf(path, sizeof(path), "%s/%s", root, name);
+	unlink(path);		   // it may be a link already, which open() would follow
+	fake_text(root, name, ""); // for its directory
 	unlink(path);
 	assert_int_equal(symlink(target, path), 0);
 }

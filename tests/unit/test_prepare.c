@@ -16,6 +16,7 @@
 #include "prepare/crash_cmdline.h"
 #include "prepare/kernel_image.h"
 #include "prepare/target.h"
+#include "prepare/time_zone.h"
 
 /* ---- a kernel image ---- */
 
@@ -692,6 +693,37 @@ static void status_tells_armed_from_not_armed(void **state)
 	look(state, status, false, "no crash kernel is loaded; run");
 }
 
+static void assert_zone(void **state, const void *data, size_t size, const char *expected)
+{
+	char zone[32] = "old";
+
+	fake_write(*state, "etc/localtime", data, size);
+	time_zone_read(*state, zone, sizeof(zone));
+	assert_string_equal(zone, expected);
+}
+
+static void time_zone_is_the_footer(void **state)
+{
+	char file[128] = "TZif2", zone[32] = "old";
+	size_t start = 90;
+
+	time_zone_read(*state, zone, sizeof(zone));
+	assert_string_equal(zone, "");
+	strcpy(file + start, "\nCET-1CEST,M3.5.0,M10.5.0/3\n");
+	for (size_t cut = 0; cut < start + 28; cut++)
+		assert_zone(state, file, cut, "");
+	assert_zone(state, file, start + 28, "CET-1CEST,M3.5.0,M10.5.0/3");
+	file[4] = '\0';
+	assert_zone(state, file, start + 28, "");
+	file[4] = '3';
+	file[start + 5] = '\x1b';
+	assert_zone(state, file, start + 28, "");
+	strcpy(file + start, "\nCET-1CEST,M3.5.0,M10.5.0/3AAAAAA\n");
+	assert_zone(state, file, start + 34, ""); // a byte too long
+	strcpy(file + start, "\n\n");
+	assert_zone(state, file, start + 2, "");
+}
+
 #define TREE_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, fake_tree_setup, fake_tree_teardown)
 
@@ -718,6 +750,7 @@ int main(void)
 		TREE_TEST(modules_without_an_index_are_an_error),
 		TREE_TEST(target_asks_for_its_modules),
 		TREE_TEST(builtin_driver_may_be_a_module_elsewhere),
+		TREE_TEST(time_zone_is_the_footer),
 		TREE_TEST(kexec_state_is_read),
 		TREE_TEST(state_goes_there_and_back),
 		TREE_TEST(state_cut_anywhere_is_an_error),
