@@ -193,7 +193,7 @@ int cpu_list_read(struct kernel *kernel, struct cpu_list *ret, struct err *err)
 {
 	_cleanup_cpu_list struct cpu_list list = { 0 };
 	struct current_source current;
-	struct percpu_areas areas;
+	struct percpu_areas areas = { 0 };
 	uint64_t online_vaddr = 0;
 	int r;
 

@@ -552,8 +552,8 @@ int modules_lookup(const struct modules *modules, uint64_t vaddr, struct kernel_
 {
 	struct module *m = modules_find_item(modules, vaddr);
 	const struct module_range *range;
-	struct module_symbols *symbols;
-	struct module_symbol *symbol;
+	struct module_symbols *symbols = NULL;
+	struct module_symbol *symbol = NULL;
 	uint64_t end;
 	size_t next;
 	int r;
