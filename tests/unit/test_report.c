@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The report as text and as JSON, whole, cut and damaged; and made from a kernel of which
+ * hardly anything can be read. Reports from real dumps: tests/real/show.py.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "explain/report.h"
+#include "fake_image.h"
+#include "record/field.h"
+
+#define SET(member, text) snprintf(report->member, sizeof(report->member), "%s", text)
+
+static struct report_frame frame(const char *text, const char *function, bool is_reliable)
+{
+	struct report_frame f = { .text = strdup(text),
+				  .function = strdup(function),
+				  .module = strdup(""),
+				  .vaddr = UINT64_C(0xffffffff81234567),
+				  .is_reliable = is_reliable };
+
+	assert_true(f.text && f.function && f.module);
+	return f;
+}
+
+/* One in which everything is known. */
+static struct report *full_report(void)
+{
+	struct report *report = NULL;
+	struct err err;
+
+	assert_int_equal(report_new(&report, &err), 0);
+	SET(cause, "crash triggered by sysrq (c), by task sh (pid 71)");
+	SET(cause_source, "log");
+	SET(title, "sysrq: crash");
+	report->crash_time = 1795555914;
+	report->uptime_ms = 4618;
+	SET(release, "6.12.0-test");
+	SET(version, "#1 SMP some day");
+	SET(machine, "x86_64");
+	SET(host, "db1");
+	SET(build_id, "7f76f39faf07f34cfa9fadd801e131bfa8cb6dc3");
+	SET(cmdline, "console=ttyS0 \"quoted\" back\\slash crashkernel=256M");
+	SET(hardware, "ACME Rocket/9000, BIOS 1.2 01/01/2020");
+	SET(taints, "G        W  OE");
+	report->cpu_count = 2;
+	report->task_count = 141;
+	report->panic_task.pid = 71;
+	report->panic_task.cpu = 1;
+	report->panic_task.state = 'R';
+	SET(panic_task.comm, "sh");
+	SET(panic_task.end, "broken");
+	SET(panic_task.end_why, "page 0x1234 was left out of the dump");
+	report->panic_task.frames = calloc(2, sizeof(struct report_frame));
+	assert_non_null(report->panic_task.frames);
+	report->panic_task.frame_count = 2;
+	report->panic_task.frames[0] =
+		frame("sysrq_handle_crash+0x16/0x20", "sysrq_handle_crash", true);
+	report->panic_task.frames[1] = frame("0xffffffffc0001234", "", false);
+	strcpy(report->panic_task.frames[0].stack, "IRQ");
+	report->registers = calloc(2, sizeof(struct report_register));
+	assert_non_null(report->registers);
+	report->register_count = 2;
+	strcpy(report->registers[0].name, "orig_rax");
+	report->registers[0].value = UINT64_MAX;
+	strcpy(report->registers[1].name, "rip");
+	report->log_tail = calloc(2, sizeof(char *));
+	assert_non_null(report->log_tail);
+	report->log_tail[0] = strdup("[    4.618278] first");
+	report->log_tail[1] = strdup("[    4.618279] last");
+	report->log_tail_count = 2;
+	report->log_count = 430;
+	SET(log_unknown.why, "2 records could not be read: lost");
+	return report;
+}
+
+static char *to_json(const struct report *report)
+{
+	struct text text = { 0 };
+	struct err err;
+
+	assert_int_equal(report_format_json(report, &text, &err), 0);
+	return text.data;
+}
+
+static struct report *parse(const char *json)
+{
+	struct report *report = NULL;
+	struct err err = { 0 };
+
+	if (report_parse_json(json, strlen(json), &report, &err) < 0)
+		fail_msg("%s", err_text(&err));
+	return report;
+}
+
+static void test_round_trip(void **state)
+{
+	_cleanup_report struct report *report = full_report();
+	_cleanup_free char *json = to_json(report);
+	_cleanup_report struct report *again = parse(json);
+	_cleanup_free char *json_again = to_json(again);
+
+	assert_string_equal(json, json_again);
+	assert_string_equal(again->cause, report->cause);
+	assert_string_equal(again->cmdline, report->cmdline);
+	assert_string_equal(again->taints, report->taints);
+	assert_string_equal(again->log_unknown.why, report->log_unknown.why);
+	assert_int_equal(again->crash_time, 1795555914);
+	assert_int_equal(again->uptime_ms, 4618);
+	assert_int_equal(again->panic_task.pid, 71);
+	assert_int_equal(again->panic_task.cpu, 1);
+	assert_int_equal(again->panic_task.state, 'R');
+	assert_string_equal(again->panic_task.end_why, report->panic_task.end_why);
+	assert_int_equal(again->panic_task.frame_count, 2);
+	assert_string_equal(again->panic_task.frames[0].function, "sysrq_handle_crash");
+	assert_string_equal(again->panic_task.frames[0].stack, "IRQ");
+	assert_true(again->panic_task.frames[0].is_reliable);
+	assert_false(again->panic_task.frames[1].is_reliable);
+	assert_true(again->panic_task.frames[1].vaddr == UINT64_C(0xffffffff81234567));
+	assert_int_equal(again->register_count, 2);
+	assert_string_equal(again->registers[0].name, "orig_rax");
+	assert_true(again->registers[0].value == UINT64_MAX);
+	assert_int_equal(again->log_tail_count, 2);
+	assert_string_equal(again->log_tail[1], report->log_tail[1]);
+	assert_int_equal(again->log_count, 430);
+	assert_int_equal(again->task_count, 141);
+}
+
+static void test_round_trip_unknown(void **state)
+{
+	_cleanup_report struct report *report = NULL;
+	struct err err;
+
+	assert_int_equal(report_build_unknown("the moon was full", &report, &err), 0);
+	{
+		_cleanup_free char *json = to_json(report);
+		_cleanup_report struct report *again = parse(json);
+
+		assert_non_null(strstr(json, "\"schema_version\": 1"));
+		assert_null(strstr(json, "\"cause\":"));
+		assert_string_equal(again->cause, "");
+		assert_string_equal(again->cause_unknown.why, "the moon was full");
+		assert_string_equal(again->backtrace_unknown.why, "the moon was full");
+		assert_int_equal(again->panic_task.pid, -1);
+		assert_true(again->panic_task.cpu == UINT32_MAX);
+		assert_int_equal(again->panic_task.state, '?');
+	}
+}
+
+/* Exactly @size bytes, so that ASan sees one read too many. */
+static int parse_bytes(const char *json, size_t size)
+{
+	struct report *report = NULL;
+	struct err err = { 0 };
+	char *bytes = malloc(size ? size : 1);
+	int r;
+
+	assert_non_null(bytes);
+	memcpy(bytes, json, size);
+	r = report_parse_json(bytes, size, &report, &err);
+	if (r < 0) {
+		assert_null(report);
+		assert_string_not_equal(err.text, "");
+	}
+	report_free(report);
+	free(bytes);
+	return r;
+}
+
+static void test_cut(void **state)
+{
+	_cleanup_report struct report *report = full_report();
+	_cleanup_free char *json = to_json(report);
+	size_t size = strlen(json) - 1; // the newline at its end may go
+
+	for (size_t cut = 0; cut < size; cut++)
+		assert_int_equal(parse_bytes(json, cut), ERR_CORRUPT);
+	assert_int_equal(parse_bytes(json, size), 0);
+}
+
+static void test_damaged(void **state)
+{
+	static const char bytes[] = "\0 \"{}[]:,0-e\\\x80\xff";
+	_cleanup_report struct report *report = full_report();
+	_cleanup_free char *json = to_json(report);
+	size_t size = strlen(json), refused = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		char saved = json[i];
+
+		for (size_t j = 0; j + 1 < sizeof(bytes); j++) {
+			json[i] = bytes[j];
+			refused += parse_bytes(json, size) < 0;
+		}
+		json[i] = saved;
+	}
+	assert_in_range(refused, size, size * sizeof(bytes));
+}
+
+static void test_wrong(void **state)
+{
+	static const struct {
+		const char *json;
+		int code;
+	} wrong[] = {
+		{ "[]", ERR_CORRUPT },
+		{ "{\"schema_version\": 2}", ERR_UNSUPPORTED },
+		{ "{\"schema_version\": \"1\"}", ERR_CORRUPT },
+		{ "{\"cause\": 7}", ERR_CORRUPT },
+		{ "{\"cause\": null}", ERR_CORRUPT },
+		{ "{\"crash_time\": -1}", ERR_INVALID },
+		{ "{\"uptime_ms\": 1.5}", ERR_CORRUPT },
+		{ "{\"cpu_count\": 4294967296}", ERR_INVALID },
+		{ "{\"kernel\": []}", ERR_CORRUPT },
+		{ "{\"kernel\": {\"release\": {}}}", ERR_CORRUPT },
+		{ "{\"panic_task\": \"sh\"}", ERR_CORRUPT },
+		{ "{\"panic_task\": {\"pid\": 4294967296}}", ERR_INVALID },
+		{ "{\"panic_task\": {\"frames\": {}}}", ERR_CORRUPT },
+		{ "{\"panic_task\": {\"frames\": [1]}}", ERR_CORRUPT },
+		{ "{\"panic_task\": {\"frames\": [{\"text\": 1}]}}", ERR_CORRUPT },
+		{ "{\"panic_task\": {\"frames\": [{\"address\": 1}]}}", ERR_CORRUPT },
+		{ "{\"panic_task\": {\"frames\": [{\"reliable\": 1}]}}", ERR_CORRUPT },
+		{ "{\"registers\": {}}", ERR_CORRUPT },
+		{ "{\"registers\": [{\"name\": \"rip\", \"value\": \"0x\"}]}",
+		  ERR_CORRUPT },
+		{ "{\"registers\": [{\"value\": \"0x12345678123456781\"}]}",
+		  ERR_CORRUPT },
+		{ "{\"registers\": [{\"value\": \"0x1g\"}]}", ERR_CORRUPT },
+		{ "{\"log\": {\"tail\": [7]}}", ERR_CORRUPT },
+		{ "{\"log\": {\"count\": -1}}", ERR_INVALID },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		if (parse_bytes(wrong[i].json, strlen(wrong[i].json)) != wrong[i].code)
+			fail_msg("%s", wrong[i].json);
+	}
+	assert_int_equal(parse_bytes("{}", 2), 0);
+	assert_int_equal(parse_bytes("{\"later\": [1, {}]}", 18), 0);
+}
+
+static void test_limits(void **state)
+{
+	struct text json = { 0 };
+
+	text_add(&json, "{\"panic_task\": {\"frames\": [");
+	for (int i = 0; i < 257; i++)
+		text_add(&json, "%s{}", i ? "," : "");
+	text_add(&json, "]}}");
+	assert_int_equal(parse_bytes(text_get(&json), json.size), ERR_LIMIT);
+	text_done(&json);
+	text_add(&json, "{\"log\": {\"tail\": [");
+	for (int i = 0; i < REPORT_LOG_TAIL_MAX + 1; i++)
+		text_add(&json, "%s\"\"", i ? "," : "");
+	text_add(&json, "]}}");
+	assert_int_equal(parse_bytes(text_get(&json), json.size), ERR_LIMIT);
+	text_done(&json);
+}
+
+/* What comes from another file can neither write to a terminal nor break a line. */
+static void test_parsed_is_clean(void **state)
+{
+	_cleanup_report struct report *report = parse(
+		"{\"cause\": \"a\\u001b[31mb\\nc\", \"log\": {\"tail\": [\"x\\ry\"]}}");
+
+	assert_true(field_is_clean(report->cause));
+	assert_true(field_is_clean(report->log_tail[0]));
+}
+
+static void test_invalid_utf8(void **state)
+{
+	_cleanup_report struct report *report = full_report();
+
+	SET(cmdline, "quiet \xc3\x28");
+	free(report->log_tail[0]);
+	report->log_tail[0] = strdup("\x80");
+	{
+		_cleanup_free char *json = NULL;
+		_cleanup_report struct report *again = NULL;
+
+		json = to_json(report);
+		again = parse(json);
+		assert_string_equal(again->cmdline, "quiet \\xc3(");
+		assert_string_equal(again->log_tail[0], "\\x80");
+	}
+}
+
+static char *to_text(const struct report *report, bool colour)
+{
+	struct report_text_options options = {
+		.colour = colour, .files = "  dump  complete  1.0 MiB  /x\n"
+	};
+	struct text text = { 0 };
+	struct err err;
+
+	assert_int_equal(report_format_text(report, &options, &text, &err), 0);
+	return text.data;
+}
+
+static void has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("no '%s' in:\n%s", part, text);
+}
+
+static void test_text(void **state)
+{
+	_cleanup_report struct report *report = full_report();
+	_cleanup_free char *text = to_text(report, false);
+
+	assert_int_equal(strncmp(text, "CAUSE      crash triggered by sysrq", 35), 0);
+	has(text, "\nWhen       2026-11-24 21:31:54 UTC, 4.6 s after boot\n");
+	has(text, "\nKernel     6.12.0-test #1 SMP some day\n");
+	has(text,
+	    "\nTaints     W (earlier warning), O (out-of-tree module), E (unsigned");
+	has(text, "\nTask       sh (pid 71)\n");
+	has(text, "\nCPU        1 of 2 online\n");
+	has(text, "\n       <IRQ>\n  #0     sysrq_handle_crash+0x16/0x20\n");
+	has(text, "\n       <TASK>\n  #1   ? 0xffffffffc0001234\n");
+	has(text, "unknown: page 0x1234 was left out of the dump\n");
+	has(text, "orig_rax ffffffffffffffff");
+	has(text, "2 records could not be read");
+	has(text, "\n[    4.618278] first\n[    4.618279] last\n");
+	has(text, "\nFiles\n  dump  complete  1.0 MiB  /x\n");
+	assert_null(strchr(text, '\033'));
+	free(text);
+	text = to_text(report, true);
+	has(text, "\033[1;31mCAUSE");
+}
+
+static void test_text_unknown(void **state)
+{
+	_cleanup_report struct report *report = NULL;
+	_cleanup_free char *text = NULL;
+	struct err err;
+	char why[250];
+
+	memset(why, 'w', sizeof(why) - 1);
+	for (size_t i = 9; i < sizeof(why); i += 10)
+		why[i] = ' ';
+	why[sizeof(why) - 1] = '\0';
+	assert_int_equal(report_build_unknown(why, &report, &err), 0);
+	text = to_text(report, false);
+	has(text, "CAUSE      unknown, because wwwwwwwww wwwwwwwww");
+	has(text, "\nWhen       unknown time\n");
+	has(text, "\nKernel     unknown\n");
+	has(text, "\nTask       unknown\n");
+	has(text, "\nBacktrace\n");
+	assert_null(strstr(text, "(null)"));
+	for (const char *p = text; *p;) {
+		size_t size = strcspn(p, "\n");
+
+		assert_in_range(size, 0, 80);
+		p += size + (p[size] == '\n');
+	}
+}
+
+static void test_text_long_word(void **state)
+{
+	_cleanup_report struct report *report = full_report();
+	_cleanup_free char *text = NULL;
+
+	memset(report->cmdline, 'x', sizeof(report->cmdline) - 1);
+	text = to_text(report, false);
+	has(text, report->cmdline); // a word is never broken
+}
+
+/* VMCOREINFO and page tables, and nothing that they lead to. */
+static void test_build_from_ruin(void **state)
+{
+	struct fake_image fake = { 0 };
+	_cleanup_image struct image *image = NULL;
+	_cleanup_kernel struct kernel *kernel = NULL;
+	_cleanup_report struct report *report = NULL;
+	_cleanup_free char *text = NULL, *json = NULL;
+	struct err err = { 0 };
+
+	fake_paging(&fake, 0x100000, 4);
+	fake_memory(&fake, UINT64_C(0xffffffff81000000), 0x400000, 0x1000);
+	fake_vmcoreinfo(&fake, "OSRELEASE=6.99.0-ruin");
+	fake_vmcoreinfo(&fake, "BUILD-ID=0123456789abcdef");
+	fake_vmcoreinfo(&fake, "PAGESIZE=4096");
+	fake_vmcoreinfo(&fake, "CRASHTIME=1795555914");
+	image = fake_open(&fake);
+	if (kernel_open(image, &kernel, &err) < 0 ||
+	    report_build(kernel, NULL, NULL, &report, &err) < 0)
+		fail_msg("%s", err_text(&err));
+	assert_string_equal(report->release, "6.99.0-ruin");
+	assert_string_equal(report->build_id, "0123456789abcdef");
+	assert_int_equal(report->crash_time, 1795555914);
+	assert_string_not_equal(report->cause_unknown.why, "");
+	assert_string_not_equal(report->kernel_unknown.why, "");
+	assert_string_not_equal(report->panic_task_unknown.why, "");
+	assert_string_not_equal(report->backtrace_unknown.why, "");
+	assert_string_not_equal(report->log_unknown.why, "");
+	text = to_text(report, false);
+	has(text, "CAUSE      unknown, because the log could not be read");
+	json = to_json(report);
+	assert_int_equal(parse_bytes(json, strlen(json)), 0);
+	fake_done(&fake);
+}
+
+/* A log that the caller has read is enough for cause and task. */
+static void test_build_with_log(void **state)
+{
+	static const char *const lines[] = {
+		"Hardware name: ACME Rocket",
+		"sysrq: Trigger a crash",
+		"Kernel panic - not syncing: sysrq triggered crash",
+		"CPU: 1 UID: 0 PID: 71 Comm: sh Kdump: loaded Not tainted 6.99.0 #1",
+	};
+	struct printk_record records[ARRAY_SIZE(lines)] = { 0 };
+	struct printk_log log = { .records = records, .count = ARRAY_SIZE(lines) };
+	struct report_options options = { .log_tail_lines = 1 };
+	struct fake_image fake = { 0 };
+	_cleanup_image struct image *image = NULL;
+	_cleanup_kernel struct kernel *kernel = NULL;
+	_cleanup_report struct report *report = NULL;
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		records[i].text = lines[i];
+		records[i].text_size = strlen(lines[i]);
+		records[i].ts_nsec = (i + 1) * 1000000000;
+	}
+	fake_paging(&fake, 0x100000, 4);
+	fake_memory(&fake, UINT64_C(0xffffffff81000000), 0x400000, 0x1000);
+	fake_vmcoreinfo(&fake, "OSRELEASE=6.99.0");
+	fake_vmcoreinfo(&fake, "PAGESIZE=4096");
+	image = fake_open(&fake);
+	if (kernel_open(image, &kernel, &err) < 0 ||
+	    report_build(kernel, &log, &options, &report, &err) < 0)
+		fail_msg("%s", err_text(&err));
+	assert_string_equal(report->cause,
+			    "crash triggered by sysrq (c), by task sh (pid 71)");
+	assert_string_equal(report->title, "sysrq: crash");
+	assert_string_equal(report->cause_source, "log");
+	assert_string_equal(report->hardware, "ACME Rocket");
+	assert_string_equal(report->panic_task.comm, "sh");
+	assert_int_equal(report->panic_task.pid, 71);
+	assert_int_equal(report->panic_task.cpu, 1);
+	assert_int_equal(report->uptime_ms, 4000);
+	assert_int_equal(report->log_count, 4);
+	assert_int_equal(report->log_tail_count, 4); // the story goes before the option
+	assert_string_equal(report->log_tail[1], "[    2.000000] sysrq: Trigger a crash");
+	fake_done(&fake);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_round_trip_unknown),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_parsed_is_clean),
+		cmocka_unit_test(test_invalid_utf8),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text_unknown),
+		cmocka_unit_test(test_text_long_word),
+		cmocka_unit_test(test_build_from_ruin),
+		cmocka_unit_test(test_build_with_log),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
