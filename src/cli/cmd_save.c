@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * epitaph save: a dump filtered and compressed into a new one; makedumpfile's job. An
+ * interrupt ends it early, and what was written stays, valid and marked as incomplete.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/fd.h"
+#include "cli/cli.h"
+#include "dump/dump.h"
+#include "record/field.h"
+#include "record/record.h"
+
+#define SAVE_SCHEMA_VERSION 1
+#define SAVE_THREADS_MAX    64
+#define SAVE_LINE_EVERY_S   5 /* where stderr is no terminal */
+#define SAVE_LEVEL_DEFAULT  31
+
+struct save {
+	struct cli *cli;
+	const char *destination;
+	char *source; /* what SOURCE turned out to be: a record has its dump */
+	struct dump_options options;
+	bool force;
+	struct timespec started;
+	double line_after_s; /* the next line of progress, without a terminal */
+	bool has_line;	     /* an unfinished one is on the terminal */
+};
+
+static volatile sig_atomic_t save_interrupted;
+
+static void save_on_signal(int signal)
+{
+	save_interrupted = signal;
+}
+
+/* A second interrupt ends the program as usual. */
+static void save_catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = save_on_signal,
+				    .sa_flags = SA_RESETHAND | SA_RESTART };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+static double save_seconds(const struct save *save)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - save->started.tv_sec) +
+	       (double)(now.tv_nsec - save->started.tv_nsec) / 1e9;
+}
+
+/* ---- options ---- */
+
+static bool save_parse_number(const char *text, unsigned long max, unsigned long *ret)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || value > max)
+		return false;
+	*ret = value;
+	return true;
+}
+
+enum {
+	SAVE_FORCE = 1000,
+	SAVE_THREADS
+};
+
+static const struct option save_options[] = {
+	{ "level", required_argument, NULL, 'l' },
+	{ "codec", required_argument, NULL, 'c' },
+	{ "threads", required_argument, NULL, SAVE_THREADS },
+	{ "force", no_argument, NULL, SAVE_FORCE },
+	{ 0 },
+};
+
+/* EXIT_DONE, or what to return. */
+static int save_set_option(struct save *save, int option)
+{
+	struct dump_options *options = &save->options;
+	struct err err = { 0 };
+	unsigned long number;
+
+	switch (option) {
+	case 'l':
+		if (!save_parse_number(optarg, DUMP_LEVEL_MAX, &number))
+			return cli_usage(save->cli, "'%s' is no level: 0 to %d", optarg,
+					 DUMP_LEVEL_MAX);
+		options->level = (int)number;
+		return EXIT_DONE;
+	case 'c':
+		if (codec_parse(optarg, &options->codec, &options->codec_level, &err) < 0)
+			return cli_usage(save->cli, "%s", err_text(&err));
+		return EXIT_DONE;
+	case SAVE_THREADS:
+		if (!save_parse_number(optarg, SAVE_THREADS_MAX, &number))
+			return cli_usage(save->cli,
+					 "'%s' is no number of threads: 1 to %d, or 0 "
+					 "for one a CPU",
+					 optarg, SAVE_THREADS_MAX);
+		options->threads = (unsigned int)number;
+		return EXIT_DONE;
+	case SAVE_FORCE:
+		save->force = true;
+		return EXIT_DONE;
+	default:
+		return cli_exit(option);
+	}
+}
+
+static int save_parse(struct save *save, int argc, char **argv)
+{
+	int option, exit;
+
+	codec_parse("zstd", &save->options.codec, &save->options.codec_level, NULL);
+	while ((option = cli_option(save->cli, &cmd_save, argc, argv,
+				    "l:c:", save_options)) != -1) {
+		exit = save_set_option(save, option);
+		if (exit != EXIT_DONE || option < 0)
+			return exit;
+	}
+	if (argc - optind != 2)
+		return cli_usage(save->cli, "a SOURCE and a DEST are needed");
+	save->destination = argv[optind + 1];
+	return -1;
+}
+
+/* ---- progress ---- */
+
+static void save_end_line(struct save *save)
+{
+	if (save->has_line)
+		fputs("\r\033[K", stderr);
+	save->has_line = false;
+}
+
+static void save_progress(void *context, const struct dump_progress *progress)
+{
+	struct save *save = context;
+	double seconds = save_seconds(save);
+	char size[32], text[128];
+
+	cli_format_size(progress->bytes_written, size, sizeof(size));
+	if (!progress->pages_total)
+		snprintf(text, sizeof(text), "selecting pages, %.0f s", seconds);
+	else
+		snprintf(text, sizeof(text), "%3.0f%%, %s written, %.0f s",
+			 100.0 * (double)progress->pages_done /
+				 (double)progress->pages_total,
+			 size, seconds);
+	if (isatty(STDERR_FILENO)) {
+		fprintf(stderr, "\r%s\033[K", text);
+		save->has_line = true;
+	} else if (seconds >= save->line_after_s) {
+		fprintf(stderr, "%s: %s\n", save->cli->program, text);
+		save->line_after_s = seconds + SAVE_LINE_EVERY_S;
+	}
+}
+
+/* Warnings on a line of their own. */
+static void save_log(void *context, enum log_level level, const char *message)
+{
+	struct save *save = context;
+
+	save_end_line(save);
+	save->cli->log.write(save->cli->log.context, level, message);
+}
+
+/* ---- the result ---- */
+
+static uint64_t save_left_out(const struct dump_result *result)
+{
+	return result->pages_free + result->pages_cache + result->pages_user +
+	       result->pages_other;
+}
+
+static void save_print(const struct save *save, const struct dump_result *result,
+		       double seconds)
+{
+	char size[32];
+
+	cli_format_size(result->bytes_written, size, sizeof(size));
+	printf("%s: %s in %.1f s, %s%s\n", save->destination, size, seconds,
+	       result->is_complete ? "complete" : "incomplete: ",
+	       result->is_complete ? "" : result->incomplete_why);
+	printf("  written   %" PRIu64 " of %" PRIu64 " pages (%" PRIu64 " of zeros)\n",
+	       result->pages_written, result->pages_total, result->pages_zero);
+	printf("  left out  %" PRIu64 " (free %" PRIu64 ", page cache %" PRIu64
+	       ", user %" PRIu64 ", other %" PRIu64 ")\n",
+	       save_left_out(result), result->pages_free, result->pages_cache,
+	       result->pages_user, result->pages_other);
+	if (result->pages_unreadable)
+		printf("  lost      %" PRIu64 " that the source could not give\n",
+		       result->pages_unreadable);
+	if (result->selection_why[0])
+		printf("  selection zero pages only: %s\n", result->selection_why);
+}
+
+static json_t *save_pages_json(const struct dump_result *result)
+{
+	return json_pack(
+		"{sI sI sI sI sI sI sI sI}", "total", (json_int_t)result->pages_total,
+		"written", (json_int_t)result->pages_written, "zero",
+		(json_int_t)result->pages_zero, "free", (json_int_t)result->pages_free,
+		"cache", (json_int_t)result->pages_cache, "user",
+		(json_int_t)result->pages_user, "other", (json_int_t)result->pages_other,
+		"unreadable", (json_int_t)result->pages_unreadable);
+}
+
+static int save_print_json(const struct save *save, const struct dump_result *result,
+			   double seconds, struct err *err)
+{
+	_cleanup_json json_t *root =
+		json_pack("{si so so so sI sf so so sb so si so}", "schema_version",
+			  SAVE_SCHEMA_VERSION, "source", field_new_string(save->source),
+			  "path", field_new_string(save->destination), "state",
+			  json_string(result->is_complete ? "complete" : "incomplete"),
+			  "size_bytes", (json_int_t)result->bytes_written, "seconds",
+			  seconds, "reason", field_new_string(result->incomplete_why),
+			  "selection",
+			  json_string(dump_selection_name(result->selection)),
+			  "by_zeros_only", result->selection == DUMP_SELECTION_ZERO,
+			  "selection_reason", field_new_string(result->selection_why),
+			  "level", save->options.level, "pages", save_pages_json(result));
+
+	if (!root)
+		return err_nomem(err);
+	if (json_dumpf(root, stdout, JSON_INDENT(2)) < 0)
+		return err_os(err, errno, "unable to write the result");
+	putchar('\n');
+	return 0;
+}
+
+/* ---- the command ---- */
+
+/* SOURCE: a dump, or a record that has one. */
+static int save_find_source(struct save *save, const char *name, struct err *err)
+{
+	_cleanup_record struct record *record = NULL;
+	int r = cli_find_crash(save->cli, name, &record, &save->source, err);
+
+	if (r == 0 && !save->source)
+		r = err_set(err, ERR_NOTFOUND, "'%s' has no dump", name);
+	return r;
+}
+
+/* The new file's; ERR_REFUSED for one that exists, unless forced. */
+static int save_create(const struct save *save, int *ret, struct err *err)
+{
+	int flags = O_RDWR | O_CREAT | O_CLOEXEC | (save->force ? 0 : O_EXCL);
+	struct stat source, destination;
+	int fd = open(save->destination, flags, 0600);
+
+	if (fd < 0 && errno == EEXIST)
+		return err_set(err, ERR_REFUSED,
+			       "'%s' exists already; --force overwrites it",
+			       save->destination);
+	if (fd < 0)
+		return err_os(err, errno, "unable to create '%s'", save->destination);
+	if (stat(save->source, &source) == 0 && fstat(fd, &destination) == 0 &&
+	    source.st_dev == destination.st_dev && source.st_ino == destination.st_ino) {
+		close(fd);
+		return err_set(err, ERR_INVALID, "'%s' is the source itself",
+			       save->destination);
+	}
+	if (ftruncate(fd, 0) < 0) {
+		err_os(err, errno, "unable to empty '%s'", save->destination);
+		close(fd);
+		return ERR_OS;
+	}
+	*ret = fd;
+	return 0;
+}
+
+/* Exit code of a dump that is in the file now, whole or not. */
+static int save_finish(struct save *save, const struct dump_result *result, int *fd,
+		       int code, struct err *err)
+{
+	double seconds = save_seconds(save);
+	struct err close_err = { 0 };
+	int r = fd_close(fd, &close_err);
+
+	save_end_line(save);
+	if (code < 0 && !result->pages_written) {
+		unlink(save->destination);
+		return cli_failed(save->cli, err);
+	}
+	if (r < 0)
+		return cli_failed(save->cli, &close_err);
+	if (save->cli->json) {
+		if (save_print_json(save, result, seconds, err) < 0)
+			return cli_failed(save->cli, err);
+	} else {
+		save_print(save, result, seconds);
+	}
+	return result->is_complete ? EXIT_DONE : EXIT_INCOMPLETE;
+}
+
+/* Returns the exit code. */
+static int save_dump(struct save *save, struct err *err)
+{
+	_cleanup_image struct image *image = NULL;
+	_cleanup_kernel struct kernel *kernel = NULL;
+	struct dump_result result;
+	struct err why = { 0 };
+	int fd, r;
+
+	clock_gettime(CLOCK_MONOTONIC, &save->started);
+	r = image_open(save->source, &image, err);
+	if (r < 0)
+		return cli_failed(save->cli, err);
+	if (kernel_open(image, &kernel, &why) < 0)
+		log_warning(save->options.log, "%s", err_text(&why));
+	r = save_create(save, &fd, err);
+	if (r < 0)
+		return cli_failed(save->cli, err);
+	save_catch_signals();
+	r = dump_write(image, kernel, &save->options, fd, &result, err);
+	return save_finish(save, &result, &fd, r, err);
+}
+
+static int save_run(struct cli *cli, int argc, char **argv)
+{
+	struct save save = { .cli = cli, .line_after_s = SAVE_LINE_EVERY_S };
+	const struct log log = { .write = save_log, .context = &save };
+	struct err err = { 0 };
+	int exit;
+
+	save.options = (struct dump_options){ .level = SAVE_LEVEL_DEFAULT,
+					      .log = &log,
+					      .progress = save_progress,
+					      .progress_context = &save,
+					      .cancel = &save_interrupted };
+	exit = save_parse(&save, argc, argv);
+	if (exit >= 0)
+		return exit;
+	if (save_find_source(&save, argv[optind], &err) < 0)
+		return cli_failed(cli, &err);
+	exit = save_dump(&save, &err);
+	free(save.source);
+	return exit;
+}
+
+const struct command cmd_save = {
+	.name = "save",
+	.arguments = "[OPTION...] SOURCE DEST",
+	.summary = "filter and compress a dump into a new file",
+	.options =
+		"  -l, --level LEVEL    leave out 1 zero pages, 2 page cache, 4 also that "
+		"with\n"
+		"                       private data, 8 user memory, 16 free pages: the "
+		"sum of\n"
+		"                       them, as makedumpfile's -d (default 31: all)\n"
+		"  -c, --codec C[:N]    zstd, zlib, lzo or none, at level N (default "
+		"zstd:1)\n"
+		"      --threads N      default one for each CPU\n"
+		"      --force          overwrite DEST\n",
+	.has_json = true,
+	.run = save_run,
+};

@@ -1,0 +1,333 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`epitaph save` on a reference dump, held against other people's programs.
+
+    dump_equal.py LAB [EPITAPH]         LAB as tests/vm/lab.py makes it
+
+Which pages: the bitmaps of makedumpfile at several levels, bit for bit. What is in them:
+every page against the source, decompressed by the codecs' own libraries. Whether readers
+take it: crash and drgn must say of our dump what they say of the source, makedumpfile
+must print the same log. And what a dump is worth that was cut short: by a file that may
+not grow, by an interrupt, by a kill.
+"""
+import ctypes
+import ctypes.util
+import json
+import mmap
+import os
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+import assets  # noqa: E402
+
+LEVELS = (0, 1, 2, 4, 8, 16, 31)
+CODECS = {'zstd': 0x20, 'zlib': 1, 'lzo': 2}
+INCOMPLETE = 8
+PAGE = 4096
+
+
+class Elf:
+    """Physical memory of a vmcore; where PT_LOADs overlap the bytes are the same."""
+
+    def __init__(self, path):
+        self.file = open(path, 'rb')
+        self.data = mmap.mmap(self.file.fileno(), 0, prot=mmap.PROT_READ)
+        offset, size, count = (struct.unpack_from('<Q', self.data, 32)[0],
+                               *struct.unpack_from('<HH', self.data, 54))
+        self.loads = []
+        for i in range(count):
+            kind, _, at, _, paddr, filesz = struct.unpack_from('<IIQQQQ', self.data,
+                                                               offset + i * size)
+            if kind == 1:
+                self.loads.append((paddr, filesz, at))
+
+    def page(self, pfn):
+        for paddr, size, at in self.loads:
+            if paddr <= pfn * PAGE and pfn * PAGE + PAGE <= paddr + size:
+                at += pfn * PAGE - paddr
+                return self.data[at:at + PAGE]
+        return None
+
+
+class Kdump:
+    """A kdump-compressed file, read from the description of the format alone."""
+
+    def __init__(self, path):
+        self.file = open(path, 'rb')
+        self.data = mmap.mmap(self.file.fileno(), 0, prot=mmap.PROT_READ)
+        assert self.data[:8] == b'KDUMP   ', path
+        self.status, block, sub_blocks, bitmap_blocks = struct.unpack_from('<IIII', self.data,
+                                                                           424)
+        self.header = self.data[:464]
+        self.sub_header = self.data[block:block + 104]
+        start, half = block * (1 + sub_blocks), bitmap_blocks // 2 * block
+        self.bitmap1 = self.data[start:start + half]
+        self.bitmap2 = self.data[start + half:start + 2 * half]
+        self.descs = start + 2 * half
+        notes, notes_size = struct.unpack_from('<QQ', self.sub_header, 48)
+        self.notes = self.data[notes:notes + notes_size]
+        self.level = struct.unpack_from('<I', self.sub_header, 8)[0]
+
+    def kept(self):
+        return [i * 8 + bit for i, byte in enumerate(self.bitmap2) if byte
+                for bit in range(8) if byte >> bit & 1]
+
+    def pages(self):
+        """(pfn, the page or None if it is lost) of all that bitmap2 has."""
+        for index, pfn in enumerate(self.kept()):
+            offset, size, flags, _ = struct.unpack_from('<QIIQ', self.data,
+                                                        self.descs + 24 * index)
+            if not offset:
+                yield pfn, None
+            else:
+                yield pfn, unpack(self.data[offset:offset + size], flags)
+
+
+class Libraries:
+    def __init__(self):
+        self.zstd = ctypes.CDLL(ctypes.util.find_library('zstd'))
+        self.zstd.ZSTD_decompress.restype = ctypes.c_size_t
+        self.zstd.ZSTD_decompress.argtypes = (ctypes.c_void_p, ctypes.c_size_t,
+                                              ctypes.c_char_p, ctypes.c_size_t)
+        self.lzo = ctypes.CDLL(ctypes.util.find_library('lzo2'))
+        self.lzo.lzo1x_decompress_safe.argtypes = (ctypes.c_char_p, ctypes.c_size_t,
+                                                   ctypes.c_void_p, ctypes.c_void_p,
+                                                   ctypes.c_void_p)
+        self.out = ctypes.create_string_buffer(PAGE)
+
+
+libraries = Libraries()
+
+
+def unpack(data, flags):
+    if flags == 0:
+        return data
+    if flags == CODECS['zlib']:
+        return zlib.decompress(data)
+    if flags == CODECS['zstd']:
+        size = libraries.zstd.ZSTD_decompress(libraries.out, PAGE, data, len(data))
+        return libraries.out.raw if size == PAGE else b''
+    assert flags == CODECS['lzo'], flags
+    size = ctypes.c_size_t(PAGE)
+    status = libraries.lzo.lzo1x_decompress_safe(data, len(data), libraries.out,
+                                                 ctypes.byref(size), None)
+    return libraries.out.raw if status == 0 and size.value == PAGE else b''
+
+
+class Test:
+    def __init__(self, lab, epitaph, work):
+        self.vmcore = lab / 'vmcore'
+        self.release = (lab / 'release').read_text().strip()
+        self.lab, self.epitaph, self.work = lab, epitaph, work
+        self.elf = Elf(self.vmcore)
+        self.passed = self.failed = 0
+
+    def check(self, name, right, *why):
+        self.passed, self.failed = self.passed + bool(right), self.failed + (not right)
+        print(f'{"ok  " if right else "FAIL"} {name}', flush=True)
+        if not right:
+            for each in why:
+                print(f'     {str(each)[:2000]}')
+
+    # --- running programs ---
+
+    def save(self, name, *options, expected=0):
+        path = self.work / name
+        done = subprocess.run([self.epitaph, 'save', '--json', *options, self.vmcore, path],
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if done.returncode != expected:
+            self.check(f'save {name}: exit {expected}', False, done.returncode, done.stderr)
+            return path, {}
+        return path, json.loads(done.stdout or '{}')
+
+    def peer(self, program, *arguments, stdin=''):
+        argv, env = assets.peer_command(program, *arguments)
+        return subprocess.run(argv, env=env, input=stdin, text=True, errors='replace',
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    # --- which pages, and what is in them ---
+
+    def same_bits(self, name, ours, theirs):
+        for each in 'bitmap1', 'bitmap2':
+            a, b = getattr(ours, each), getattr(theirs, each)
+            only_ours = sum((x & ~y).bit_count() for x, y in zip(a, b))
+            only_theirs = sum((y & ~x).bit_count() for x, y in zip(a, b))
+            where = [hex(i * 8) for i, (x, y) in enumerate(zip(a, b)) if x != y][:10]
+            self.check(f'{name}: {each} as makedumpfile', a == b,
+                       f'{only_ours} only in ours, {only_theirs} only in theirs, {where}')
+
+    def levels(self):
+        for level in LEVELS:
+            path, result = self.save(f'level{level}', '--level', str(level), '--codec', 'lzo')
+            if not result:
+                continue
+            theirs = self.work / f'mdf{level}'
+            done = self.peer('makedumpfile', '-l', '-d', level, self.vmcore, theirs)
+            if done.returncode:
+                self.check(f'level {level}: makedumpfile', False, done.stdout[-1000:])
+                continue
+            ours, theirs_file = Kdump(path), Kdump(theirs)
+            self.same_bits(f'level {level}', ours, theirs_file)
+            self.check(f'level {level}: headers as makedumpfile',
+                       ours.header == theirs_file.header and
+                       ours.sub_header == theirs_file.sub_header and
+                       ours.notes == theirs_file.notes)
+            self.check(f'level {level}: counts', result['state'] == 'complete' and
+                       result['pages']['written'] == len(ours.kept()) and
+                       result['size_bytes'] == path.stat().st_size, result)
+            if level == 1:
+                self.same_pages('level 1, lzo', path, result)
+            path.unlink()
+            theirs.unlink()
+
+    def same_pages(self, name, path, result, lost_too=False):
+        wrong, good, lost, zero = [], 0, 0, 0
+        for pfn, page in Kdump(path).pages():
+            if page is None:
+                lost += 1
+            elif page != self.elf.page(pfn):
+                wrong.append(hex(pfn))
+            else:
+                good += 1
+                zero += not page.strip(b'\0')
+        self.check(f'{name}: {good} pages as the source has them, {lost} lost',
+                   not wrong and good and bool(lost) == lost_too, wrong[:10])
+        if result:
+            self.check(f'{name}: as many as it says', good == result['pages']['written'] and
+                       zero == result['pages']['zero'], good, zero, result)
+
+    def codecs(self):
+        for codec, flag in CODECS.items():
+            path, result = self.save(codec, '--codec', codec)
+            if not result:
+                continue
+            self.check(f'{codec}: header says it', Kdump(path).status == flag)
+            self.same_pages(codec, path, result)
+        one, _ = self.save('one', '--threads', '1')
+        four, _ = self.save('four', '--threads', '4')
+        self.same_bits('1 and 4 threads', Kdump(one), Kdump(four))
+        self.same_pages('4 threads', four, None)
+        again, result = self.save('one', '--threads', '1', expected=1)
+        self.check('an existing file is left alone', not result and again.stat().st_size)
+
+    # --- readers ---
+
+    def crash(self, path, vmlinux):
+        commands = ''.join(f'{c}\n' for c in ('sys', 'ps', 'bt', 'bt -a', 'mod', 'exit'))
+        done = self.peer('crash', '-s', vmlinux, path, stdin=commands)
+        lines = [line for line in done.stdout.splitlines() if 'DUMPFILE:' not in line]
+        return done.returncode, lines
+
+    def drgn(self, path, vmlinux):
+        script = self.work / 'tasks.py'
+        script.write_text(
+            'from drgn.helpers.linux.pid import for_each_task\n'
+            'for t in for_each_task(prog):\n'
+            '    print(t.pid.value_(), t.comm.string_().decode(), hex(t.value_()))\n'
+            '    try:\n'
+            '        for f in prog.stack_trace(t): print("   ", f.name)\n'
+            '    except Exception as e: print("   ", type(e).__name__)\n')
+        done = self.peer('drgn', '-q', '-c', path, '-s', vmlinux, script)
+        return done.returncode, done.stdout.splitlines()
+
+    def readers(self):
+        vmlinux = assets.vmlinux(self.release)
+        dump = self.work / 'zstd'
+        for name, ask in ('crash', self.crash), ('drgn', self.drgn):
+            theirs, ours = ask(self.vmcore, vmlinux), ask(dump, vmlinux)
+            differing = [pair for pair in zip(theirs[1], ours[1]) if pair[0] != pair[1]]
+            self.check(f'{name} says the same of dump and source ({len(ours[1])} lines)',
+                       ours == theirs and ours[0] == 0 and len(ours[1]) > 80,
+                       ours[0], len(theirs[1]), differing[:10], ours[1][:10])
+        makedumpfile = assets.need('makedumpfile', 'makedumpfile')
+        logs = []
+        # Debian 12's knows no zstd.
+        for source in self.vmcore, self.work / 'zlib':
+            log = self.work / 'log'
+            subprocess.run([makedumpfile, '-f', '--dump-dmesg', source, log],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            logs.append(log.read_bytes() if log.exists() else b'')
+            log.unlink(missing_ok=True)
+        marker = (self.lab / 'marker').read_bytes().strip()
+        self.check('makedumpfile prints the same log', logs[0] == logs[1] and marker in logs[1],
+                   len(logs[0]), len(logs[1]))
+
+    # --- cut short ---
+
+    def cut(self, name, path, status, expected):
+        self.check(f'{name}: exit {expected}', status == expected, status)
+        self.check(f'{name}: header says incomplete',
+                   Kdump(path).status == CODECS['zlib'] | INCOMPLETE)
+
+    def full(self):
+        """A file that may not grow, as on a full disk."""
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (9 << 20, 9 << 20))
+
+        path = self.work / 'full'
+        done = subprocess.run([self.epitaph, 'save', '--json', '--codec', 'zlib', self.vmcore,
+                               path], preexec_fn=limit, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        self.cut('no room', path, done.returncode, 3)
+        result = json.loads(done.stdout)
+        self.check('no room: says why', result['state'] == 'incomplete' and
+                   'File too large after' in result['reason'], result)
+        self.same_pages('no room', path, result, lost_too=True)
+        self.check('no room: the room is used', path.stat().st_size == 9 << 20,
+                   path.stat().st_size)
+        theirs = self.peer('crash', '-s', assets.vmlinux(self.release), path, stdin='exit\n')
+        self.check('no room: crash calls it incomplete',
+                   'dumpfile is incomplete' in theirs.stdout, theirs.stdout)
+
+    def stopped(self, number, expected):
+        name = signal.Signals(number).name
+        path = self.work / name
+        child = subprocess.Popen([self.epitaph, 'save', '--json', '--codec', 'zlib:9',
+                                  '--level', '1', self.vmcore, path], text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while child.poll() is None and not (path.exists() and path.stat().st_size > 8 << 20):
+            time.sleep(0.001)
+        child.send_signal(number)
+        out, _ = child.communicate()
+        self.cut(name, path, child.returncode, expected)
+        result = json.loads(out) if out else None
+        self.check(f'{name}: says why', not result or result['reason'].startswith('stopped '),
+                   result)
+        self.same_pages(name, path, result, lost_too=True)
+        path.unlink()
+
+    def run(self):
+        self.levels()
+        self.codecs()
+        self.readers()
+        self.full()
+        self.stopped(signal.SIGINT, 3)
+        self.stopped(signal.SIGKILL, -signal.SIGKILL)
+
+
+def main():
+    lab = Path(sys.argv[1]).resolve()
+    epitaph = Path(sys.argv[2] if len(sys.argv) > 2 else ROOT / 'build/epitaph').resolve()
+    work = Path(tempfile.mkdtemp(prefix='epitaph-dump-'))
+    test = Test(lab, epitaph, work)
+    try:
+        test.run()
+    finally:
+        shutil.rmtree(work)
+    print(f'{test.passed} passed, {test.failed} failed')
+    return 1 if test.failed or not test.passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
