@@ -1,0 +1,636 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * image, ELF: vmcores made as the kernel and makedumpfile make them, then cut at every
+ * byte and damaged. Each byte of RAM has a value that its address decides, so that a read
+ * tells where it came from.
+ */
+#include <elf.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "image/image.h"
+#include "image/image_file.h"
+#include "made_file.h"
+
+#define LOADS_MAX 8
+
+struct load {
+	uint64_t paddr, in_file, in_memory;
+};
+
+struct made_elf {
+	struct load loads[LOADS_MAX];
+	size_t load_count;
+	struct text notes[2];
+	uint64_t loads_offset; /* set by made_elf_bytes() */
+};
+
+static uint8_t ram_byte(uint64_t paddr)
+{
+	return (uint8_t)(paddr ^ paddr >> 8 ^ paddr >> 12 ^ 0x5a);
+}
+
+static void add_note(struct text *t, const char *name, uint32_t type, const void *desc,
+		     size_t size)
+{
+	Elf64_Nhdr h = { .n_namesz = (uint32_t)strlen(name) + 1,
+			 .n_descsz = (uint32_t)size,
+			 .n_type = type };
+
+	text_add_bytes(t, &h, sizeof(h));
+	text_add_bytes(t, name, h.n_namesz);
+	text_add_bytes(t, "\0\0\0", -h.n_namesz & 3);
+	text_add_bytes(t, desc, size);
+	text_add_bytes(t, "\0\0\0", -size & 3);
+}
+
+static Elf64_Ehdr sample_header(size_t phdr_count)
+{
+	return (Elf64_Ehdr){ .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
+					  ELFDATA2LSB, EV_CURRENT },
+			     .e_type = ET_CORE,
+			     .e_machine = EM_X86_64,
+			     .e_version = EV_CURRENT,
+			     .e_phoff = sizeof(Elf64_Ehdr),
+			     .e_ehsize = sizeof(Elf64_Ehdr),
+			     .e_phentsize = sizeof(Elf64_Phdr),
+			     .e_phnum = (uint16_t)phdr_count };
+}
+
+static void made_elf_bytes(struct made_elf *m, struct text *ret)
+{
+	size_t count = 2 + m->load_count;
+	Elf64_Ehdr ehdr = sample_header(count);
+	uint64_t offset = sizeof(ehdr) + count * sizeof(Elf64_Phdr);
+
+	text_add_bytes(ret, &ehdr, sizeof(ehdr));
+	for (size_t i = 0; i < 2; i++) {
+		Elf64_Phdr phdr = { .p_type = PT_NOTE,
+				    .p_offset = offset,
+				    .p_filesz = m->notes[i].size,
+				    .p_memsz = m->notes[i].size };
+
+		text_add_bytes(ret, &phdr, sizeof(phdr));
+		offset += m->notes[i].size;
+	}
+	m->loads_offset = offset;
+	for (size_t i = 0; i < m->load_count; i++) {
+		Elf64_Phdr phdr = { .p_type = PT_LOAD,
+				    .p_offset = offset,
+				    .p_vaddr = 0xff11000000000000 + m->loads[i].paddr,
+				    .p_paddr = m->loads[i].paddr,
+				    .p_filesz = m->loads[i].in_file,
+				    .p_memsz = m->loads[i].in_memory };
+
+		text_add_bytes(ret, &phdr, sizeof(phdr));
+		offset += phdr.p_filesz;
+	}
+	for (size_t i = 0; i < 2; i++)
+		text_add_bytes(ret, text_get(&m->notes[i]), m->notes[i].size);
+	for (size_t i = 0; i < m->load_count; i++)
+		for (uint64_t k = 0; k < m->loads[i].in_file; k++) {
+			uint8_t byte = ram_byte(m->loads[i].paddr + k);
+
+			text_add_bytes(ret, &byte, 1);
+		}
+	assert_false(ret->failed);
+}
+
+#define VMCOREINFO_TEXT "OSRELEASE=6.12.0\nPAGESIZE=4096\n"
+
+/*
+ *	0x3000..0x3800  text, over a part of the RAM below
+ *	0x1000..0x5000  RAM
+ *	0x5000..0x5800  RAM that touches it; 0x5800..0x6000 left out
+ *	0x9000..0x9400  RAM apart
+ */
+static void sample_make(struct text *ret)
+{
+	struct made_elf m = { .loads = { { 0x3000, 0x800, 0x800 },
+					 { 0x1000, 0x4000, 0x4000 },
+					 { 0x5000, 0x800, 0x1000 },
+					 { 0x9000, 0x400, 0x400 } },
+			      .load_count = 4 };
+	uint8_t prstatus[13] = { 1, 2, 3 };
+
+	add_note(&m.notes[0], "CORE", 1, prstatus, sizeof(prstatus));
+	text_add_bytes(&m.notes[0], "\0\0\0\0\0\0\0\0\0\0\0\0", 12); // an unused slot
+	add_note(&m.notes[0], "CORE", 1, prstatus, 2);
+	add_note(&m.notes[1], "VMCOREINFO", 0, VMCOREINFO_TEXT, strlen(VMCOREINFO_TEXT));
+	made_elf_bytes(&m, ret);
+	text_done(&m.notes[0]);
+	text_done(&m.notes[1]);
+}
+
+static struct image *open_text(const struct text *t)
+{
+	struct image *image = NULL;
+	struct err err = { 0 };
+
+	if (made_open(t->data, t->size, &image, &err) < 0)
+		fail_msg("%s", err_text(&err));
+	return image;
+}
+
+static struct image *open_sample(void)
+{
+	_cleanup_text struct text t = { 0 };
+
+	sample_make(&t);
+	return open_text(&t);
+}
+
+static void assert_ram(struct image *image, uint64_t paddr, size_t size)
+{
+	uint8_t bytes[0x8000];
+	struct err err = { 0 };
+
+	assert_true(size <= sizeof(bytes));
+	if (image_read(image, paddr, bytes, size, &err) < 0)
+		fail_msg("0x%llx + 0x%zx: %s", (unsigned long long)paddr, size,
+			 err_text(&err));
+	for (size_t i = 0; i < size; i++)
+		assert_int_equal(bytes[i], ram_byte(paddr + i));
+}
+
+static int read_code(struct image *image, uint64_t paddr, size_t size)
+{
+	uint8_t bytes[0x8000];
+
+	return image_read(image, paddr, bytes, size, NULL);
+}
+
+/* --- whole files ------------------------------------------------------------------ */
+
+static void facts(void **state)
+{
+	_cleanup_image struct image *image = open_sample();
+	const struct image_info *info = image_info(image);
+	const struct image_range *ranges;
+	size_t count;
+
+	assert_int_equal(info->format, IMAGE_FORMAT_ELF);
+	assert_int_equal(info->machine, IMAGE_MACHINE_X86_64);
+	assert_false(info->is_incomplete);
+	assert_int_equal(info->max_paddr, 0x9400);
+	ranges = image_ranges(image, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(ranges[0].paddr, 0x1000);
+	assert_int_equal(ranges[0].size_bytes, 0x5000);
+	assert_int_equal(ranges[1].paddr, 0x9000);
+	assert_int_equal(ranges[1].size_bytes, 0x400);
+}
+
+static void notes(void **state)
+{
+	_cleanup_image struct image *image = open_sample();
+	const struct image_note *found;
+	size_t count, size;
+	const char *text;
+
+	found = image_notes(image, &count);
+	assert_int_equal(count, 3);
+	assert_string_equal(found[0].name, "CORE");
+	assert_int_equal(found[0].type, IMAGE_NT_PRSTATUS);
+	assert_int_equal(found[0].desc_size, 13);
+	assert_memory_equal(found[0].desc, "\1\2\3", 3);
+	assert_int_equal(found[1].desc_size, 2);
+	assert_string_equal(found[2].name, "VMCOREINFO");
+	text = image_vmcoreinfo(image, &size);
+	assert_int_equal(size, strlen(VMCOREINFO_TEXT));
+	assert_memory_equal(text, VMCOREINFO_TEXT, size);
+	assert_non_null(image_notes_raw(image, &size));
+	assert_int_equal(size, (12 + 8 + 16) + 12 + (12 + 8 + 4) + (12 + 12 + 32));
+}
+
+static void reads(void **state)
+{
+	_cleanup_image struct image *image = open_sample();
+
+	assert_ram(image, 0x1000, 0x4000);
+	assert_ram(image, 0x2fff, 2);	   // into the text's segment
+	assert_ram(image, 0x37f8, 0x10);   // and out of it
+	assert_ram(image, 0x4ff0, 0x20);   // over two that touch
+	assert_ram(image, 0x1000, 0x4800); // over all
+	assert_ram(image, 0x93ff, 1);
+	assert_ram(image, 0x93ff, 0);
+	assert_int_equal(read_code(image, 0xfff, 1), ERR_FAULT);
+	assert_int_equal(read_code(image, 0xfff, 2), ERR_FAULT);
+	assert_int_equal(read_code(image, 0x9400, 1), ERR_FAULT);
+	assert_int_equal(read_code(image, 0x93ff, 2), ERR_FAULT);
+	assert_int_equal(read_code(image, UINT64_MAX, 1), ERR_FAULT);
+	assert_int_equal(read_code(image, UINT64_MAX - 1, 8), ERR_FAULT);
+	assert_int_equal(read_code(image, 0x5800, 1), ERR_FILTERED);
+	assert_int_equal(read_code(image, 0x57ff, 2), ERR_FILTERED);
+	assert_int_equal(read_code(image, 0x5fff, 1), ERR_FILTERED);
+	assert_true(image_has_page(image, 0x1000));
+	assert_false(image_has_page(image, 0x5800));
+	assert_false(image_has_page(image, 0x8000));
+}
+
+/* What one segment left out may lie in another. */
+static void left_out_here_but_there(void **state)
+{
+	struct made_elf m = { .loads = { { 0x1000, 0, 0x3000 },
+					 { 0x2000, 0x1000, 0x1000 } },
+			      .load_count = 2 };
+	_cleanup_text struct text t = { 0 };
+	_cleanup_image struct image *image = NULL;
+
+	made_elf_bytes(&m, &t);
+	image = open_text(&t);
+	assert_ram(image, 0x2000, 0x1000);
+	assert_int_equal(read_code(image, 0x1000, 1), ERR_FILTERED);
+	assert_int_equal(read_code(image, 0x3000, 1), ERR_FILTERED);
+}
+
+/* More program headers than e_phnum can say, in no order. */
+static void many_segments(void **state)
+{
+	const uint32_t count = 70000;
+	Elf64_Ehdr ehdr = sample_header(PN_XNUM);
+	Elf64_Shdr shdr = { .sh_info = count };
+	_cleanup_text struct text t = { 0 };
+	_cleanup_image struct image *image = NULL;
+	uint64_t data = sizeof(ehdr) + sizeof(shdr) + count * sizeof(Elf64_Phdr);
+	size_t range_count;
+
+	ehdr.e_shoff = sizeof(ehdr);
+	ehdr.e_phoff = sizeof(ehdr) + sizeof(shdr);
+	text_add_bytes(&t, &ehdr, sizeof(ehdr));
+	text_add_bytes(&t, &shdr, sizeof(shdr));
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t k = (uint32_t)((uint64_t)i * 48271 % count); // each one once
+		Elf64_Phdr phdr = { .p_type = PT_LOAD,
+				    .p_offset = data + k,
+				    .p_paddr = (uint64_t)k * 0x1000,
+				    .p_filesz = 1,
+				    .p_memsz = 1 };
+
+		text_add_bytes(&t, &phdr, sizeof(phdr));
+	}
+	for (uint32_t k = 0; k < count; k++) {
+		uint8_t byte = ram_byte((uint64_t)k * 0x1000);
+
+		text_add_bytes(&t, &byte, 1);
+	}
+	image = open_text(&t);
+	assert_non_null(image_ranges(image, &range_count));
+	assert_int_equal(range_count, count);
+	for (uint32_t k = 0; k < count; k += 7)
+		assert_ram(image, (uint64_t)k * 0x1000, 1);
+	assert_int_equal(read_code(image, 1, 1), ERR_FAULT);
+	assert_int_equal(image_info(image)->is_incomplete, false);
+}
+
+/* RAM is data, hole, data, hole up to the end; twice 1 MiB each, then another segment. */
+static void holes(void **state)
+{
+	const uint64_t mib = 0x100000, start = 0x10000000;
+	Elf64_Ehdr ehdr = sample_header(2);
+	Elf64_Phdr phdrs[2] = { { .p_type = PT_LOAD,
+				  .p_offset = mib,
+				  .p_paddr = start,
+				  .p_filesz = 4 * mib,
+				  .p_memsz = 4 * mib },
+				{ .p_type = PT_LOAD,
+				  .p_offset = 5 * mib,
+				  .p_paddr = start + 4 * mib,
+				  .p_filesz = mib,
+				  .p_memsz = mib } };
+	char path[MADE_PATH_SIZE];
+	int fd = made_file(&ehdr, sizeof(ehdr), path);
+	_cleanup_image struct image *image = NULL;
+
+	assert_int_equal(pwrite(fd, phdrs, sizeof(phdrs), sizeof(ehdr)), sizeof(phdrs));
+	assert_int_equal(ftruncate(fd, (off_t)(6 * mib)), 0);
+	assert_int_equal(pwrite(fd, "x", 1, (off_t)mib), 1);
+	assert_int_equal(pwrite(fd, "y", 1, (off_t)(3 * mib)), 1);
+	assert_int_equal(image_open(path, &image, NULL), 0);
+	close(fd);
+	assert_int_equal(image_next_data(image, start), start);
+	assert_int_equal(image_next_data(image, start + mib), start + 2 * mib);
+	assert_int_equal(image_next_data(image, start + 2 * mib), start + 2 * mib);
+	assert_int_equal(image_next_data(image, start + 3 * mib), start + 4 * mib);
+	assert_int_equal(image_next_data(image, start + 4 * mib), start + 5 * mib);
+	assert_int_equal(image_next_data(image, 0), 0); // no RAM: nothing is known
+}
+
+/* --- cut and damaged -------------------------------------------------------------- */
+
+static void assert_right_or(struct image *image, uint64_t paddr, int code)
+{
+	uint8_t byte;
+	int r = image_read(image, paddr, &byte, 1, NULL);
+
+	if (r == 0)
+		assert_int_equal(byte, ram_byte(paddr));
+	else
+		assert_int_equal(r, code);
+}
+
+static void cut_at_every_byte(void **state)
+{
+	_cleanup_text struct text t = { 0 };
+	const size_t headers = sizeof(Elf64_Ehdr) + 6 * sizeof(Elf64_Phdr);
+
+	sample_make(&t);
+	for (size_t size = 0; size < t.size; size++) {
+		struct image *image = NULL;
+		int r = made_open(t.data, size, &image, NULL);
+
+		if (size < headers) {
+			assert_int_equal(r, size < SELFMAG && size > 0 ? ERR_UNSUPPORTED
+								       : ERR_TRUNCATED);
+			continue;
+		}
+		assert_int_equal(r, 0);
+		assert_true(image_info(image)->is_incomplete);
+		assert_string_not_equal(image_info(image)->incomplete_why, "");
+		for (uint64_t paddr = 0x1000; paddr < 0x5800; paddr += 0x1ff)
+			assert_right_or(image, paddr, ERR_TRUNCATED);
+		assert_int_equal(read_code(image, 0x93ff, 1), ERR_TRUNCATED);
+		assert_int_equal(read_code(image, 0x5800, 1), ERR_FILTERED);
+		image_close(image);
+	}
+}
+
+/* The text's copy is whole when the file ends in the RAM that it lies over. */
+static void lost_here_but_there(void **state)
+{
+	_cleanup_text struct text t = { 0 };
+	_cleanup_image struct image *image = NULL;
+
+	sample_make(&t);
+	t.size -= 0x400 + 0x800 + 0x4000;
+	image = open_text(&t);
+	assert_ram(image, 0x3000, 0x800);
+	assert_int_equal(read_code(image, 0x1000, 1), ERR_TRUNCATED);
+	assert_int_equal(read_code(image, 0x3800, 1), ERR_TRUNCATED);
+}
+
+static void every_byte_of_headers_damaged(void **state)
+{
+	_cleanup_text struct text t = { 0 };
+	uint8_t bytes[16];
+
+	sample_make(&t);
+	for (size_t i = 0; i < sizeof(Elf64_Ehdr) + 6 * sizeof(Elf64_Phdr) + 124; i++)
+		for (int bit = 0; bit < 8; bit++) {
+			struct image *image;
+
+			t.data[i] = (char)(t.data[i] ^ 1 << bit);
+			if (made_open(t.data, t.size, &image, NULL) == 0) {
+				for (uint64_t p = 0; p < 0xa000; p += 0x3f8)
+					image_read(image, p, bytes, sizeof(bytes), NULL);
+				image_next_data(image, 0x1000);
+				image_close(image);
+			}
+			t.data[i] = (char)(t.data[i] ^ 1 << bit);
+		}
+}
+
+/* A note that says that it is longer than all of them: those before it stay. */
+static void notes_that_break_off(void **state)
+{
+	struct made_elf m = { .loads = { { 0x1000, 1, 1 } }, .load_count = 1 };
+	Elf64_Nhdr wild = { .n_namesz = 5, .n_descsz = UINT32_MAX - 2, .n_type = 1 };
+	_cleanup_text struct text t = { 0 };
+	_cleanup_image struct image *image = NULL;
+	size_t count;
+
+	add_note(&m.notes[0], "VMCOREINFO", 0, "A=1\n", 4);
+	text_add_bytes(&m.notes[1], &wild, sizeof(wild));
+	text_add_bytes(&m.notes[1], "CORE\0\0\0\0", 8);
+	made_elf_bytes(&m, &t);
+	image = open_text(&t);
+	image_notes(image, &count);
+	assert_int_equal(count, 1);
+	assert_non_null(image_vmcoreinfo(image, &count));
+	assert_true(image_info(image)->is_incomplete);
+	text_done(&m.notes[0]);
+	text_done(&m.notes[1]);
+}
+
+static void assert_refused(const void *bytes, size_t size, int code, const char *word)
+{
+	struct image *image = NULL;
+	struct err err = { 0 };
+
+	assert_int_equal(made_open(bytes, size, &image, &err), code);
+	assert_null(image);
+	if (!strstr(err_text(&err), word))
+		fail_msg("'%s' does not say '%s'", err_text(&err), word);
+}
+
+static void refused(void **state)
+{
+	_cleanup_text struct text t = { 0 };
+	Elf64_Ehdr *ehdr;
+	Elf64_Phdr *phdrs;
+
+	sample_make(&t);
+	ehdr = (Elf64_Ehdr *)t.data;
+	phdrs = (Elf64_Phdr *)(ehdr + 1);
+	ehdr->e_ident[EI_CLASS] = ELFCLASS32;
+	assert_refused(t.data, t.size, ERR_UNSUPPORTED, "32-bit");
+	ehdr->e_ident[EI_CLASS] = ELFCLASS64;
+	ehdr->e_ident[EI_DATA] = ELFDATA2MSB;
+	assert_refused(t.data, t.size, ERR_UNSUPPORTED, "big-endian");
+	ehdr->e_ident[EI_DATA] = ELFDATA2LSB;
+	ehdr->e_type = ET_EXEC;
+	assert_refused(t.data, t.size, ERR_UNSUPPORTED, "vmlinux");
+	ehdr->e_type = ET_CORE;
+	ehdr->e_phentsize = 55;
+	assert_refused(t.data, t.size, ERR_CORRUPT, "55 bytes");
+	ehdr->e_phentsize = sizeof(Elf64_Phdr);
+	phdrs[2].p_paddr = UINT64_MAX - 0x10;
+	assert_refused(t.data, t.size, ERR_CORRUPT, "beyond all memory");
+	ehdr->e_phnum = 2;
+	assert_refused(t.data, t.size, ERR_CORRUPT, "no memory");
+	ehdr->e_phnum = PN_XNUM;
+	ehdr->e_shoff = t.size - sizeof(Elf64_Shdr);
+	memset(t.data + ehdr->e_shoff, 0x7f, sizeof(Elf64_Shdr));
+	assert_refused(t.data, t.size, ERR_LIMIT, "program headers");
+}
+
+static void a_process(void **state)
+{
+	struct made_elf m = { .loads = { { 0, 1, 1 } }, .load_count = 1 };
+	_cleanup_text struct text t = { 0 };
+
+	add_note(&m.notes[0], "CORE", 6, "auxv", 4);
+	made_elf_bytes(&m, &t);
+	text_done(&m.notes[0]);
+	assert_refused(t.data, t.size, ERR_UNSUPPORTED, "process");
+}
+
+static void strangers(void **state)
+{
+	static const char zeros[64];
+
+	assert_refused("", 0, ERR_TRUNCATED, "empty");
+	assert_refused("root:x:0:0", 10, ERR_UNSUPPORTED, "no dump");
+	assert_refused(zeros, sizeof(zeros), ERR_UNSUPPORTED, "zeros");
+	assert_refused("makedumpfile\0\0\0\0", 16, ERR_UNSUPPORTED, "flattened");
+	assert_refused("\x1f\x8b\x08", 3, ERR_UNSUPPORTED, "gzip");
+	assert_refused("\x28\xb5\x2f\xfd", 4, ERR_UNSUPPORTED, "zstd");
+	assert_refused("DISKDUMP", 8, ERR_UNSUPPORTED, "diskdump");
+}
+
+static void marked_by_its_writer(void **state)
+{
+	_cleanup_text struct text t = { 0 };
+	_cleanup_image struct image *image = NULL;
+
+	sample_make(&t);
+	((Elf64_Ehdr *)t.data)->e_flags = 1;
+	image = open_text(&t);
+	assert_true(image_info(image)->is_incomplete);
+	assert_ram(image, 0x1000, 0x4800);
+}
+
+/* --- the three ways to read a file ------------------------------------------------ */
+
+#define WINDOWS	    20 /* more than are kept */
+#define FILE_SIZE   (WINDOWS * IMAGE_WINDOW_SIZE + 4096)
+#define MARK_STRIDE (IMAGE_WINDOW_SIZE / 4)
+
+/* A sparse file with its own offset in 8 bytes at each stride, over strides' ends too. */
+static void open_marked(struct image_file *file, bool may_map)
+{
+	char path[MADE_PATH_SIZE];
+	int fd = made_file("", 0, path);
+
+	assert_int_equal(ftruncate(fd, (off_t)FILE_SIZE), 0);
+	for (uint64_t o = MARK_STRIDE - 4; o < FILE_SIZE; o += MARK_STRIDE)
+		assert_int_equal(pwrite(fd, &o, sizeof(o), (off_t)o), sizeof(o));
+	assert_int_equal(image_file_open(file, path, NULL), 0);
+	close(fd);
+	assert_non_null(file->whole);
+	// As if it were /proc/vmcore, or a file that has no mmap().
+	munmap((void *)file->whole, (size_t)file->size);
+	file->whole = NULL;
+	file->can_map = may_map;
+}
+
+static void assert_mark(struct image_file *file, uint64_t offset)
+{
+	uint64_t value = 0;
+
+	assert_int_equal(image_file_read(file, offset, &value, sizeof(value), NULL), 0);
+	assert_int_equal(value, offset);
+}
+
+static size_t windows_used(const struct image_file *file)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < IMAGE_WINDOW_COUNT; i++)
+		count += file->windows[i].data != NULL;
+	return count;
+}
+
+static void in_windows(void **state)
+{
+	struct image_file file;
+	uint8_t big[32768];
+
+	open_marked(&file, true);
+	assert_mark(&file, MARK_STRIDE - 4);
+	assert_int_equal(windows_used(&file), 0); // one small read is not worth one
+	assert_mark(&file, 2 * MARK_STRIDE - 4);
+	assert_int_equal(windows_used(&file), 1);
+	for (int round = 0; round < 3; round++)
+		for (uint64_t o = MARK_STRIDE - 4; o + 8 <= FILE_SIZE; o += MARK_STRIDE)
+			assert_mark(&file, o); // each fourth crosses into the next
+	assert_int_equal(windows_used(&file), IMAGE_WINDOW_COUNT);
+	assert_int_equal(image_file_read(&file, FILE_SIZE - 4096, big, 4096, NULL), 0);
+	assert_int_equal(image_file_read(&file, FILE_SIZE - 4095, big, 4096, NULL),
+			 ERR_TRUNCATED);
+	image_file_close(&file);
+
+	open_marked(&file, true);
+	assert_int_equal(image_file_read(&file, 5 * IMAGE_WINDOW_SIZE - 4, big,
+					 sizeof(big), NULL),
+			 0);
+	assert_int_equal(windows_used(&file), 1);
+	assert_int_equal(*(uint64_t *)(void *)big, 5 * IMAGE_WINDOW_SIZE - 4);
+	image_file_close(&file);
+}
+
+static void without_mmap(void **state)
+{
+	struct image_file file;
+
+	open_marked(&file, false);
+	for (uint64_t o = MARK_STRIDE - 4; o + 8 <= FILE_SIZE; o += MARK_STRIDE)
+		assert_mark(&file, o);
+	assert_int_equal(windows_used(&file), 0);
+	image_file_close(&file);
+}
+
+static void *read_marks(void *context)
+{
+	struct image_file *file = context;
+	uint64_t wrong = 0;
+
+	for (int round = 0; round < 20; round++)
+		for (uint64_t o = MARK_STRIDE - 4; o + 8 <= FILE_SIZE; o += MARK_STRIDE) {
+			uint64_t value = 0;
+
+			image_file_read(file, o, &value, sizeof(value), NULL);
+			wrong += value != o;
+		}
+	return (void *)(uintptr_t)wrong;
+}
+
+static void windows_by_threads(void **state)
+{
+	pthread_t threads[4];
+	struct image_file file;
+
+	open_marked(&file, true);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_marks, &file), 0);
+	for (size_t i = 0; i < 4; i++) {
+		void *wrong;
+
+		assert_int_equal(pthread_join(threads[i], &wrong), 0);
+		assert_null(wrong);
+	}
+	image_file_close(&file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(facts),
+		cmocka_unit_test(notes),
+		cmocka_unit_test(reads),
+		cmocka_unit_test(left_out_here_but_there),
+		cmocka_unit_test(many_segments),
+		cmocka_unit_test(holes),
+		cmocka_unit_test(cut_at_every_byte),
+		cmocka_unit_test(lost_here_but_there),
+		cmocka_unit_test(every_byte_of_headers_damaged),
+		cmocka_unit_test(notes_that_break_off),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(a_process),
+		cmocka_unit_test(strangers),
+		cmocka_unit_test(marked_by_its_writer),
+		cmocka_unit_test(in_windows),
+		cmocka_unit_test(without_mmap),
+		cmocka_unit_test(windows_by_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
