@@ -66,6 +66,8 @@ static void catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
+	// `epitaph rehearse | head`: what nobody reads is no reason to leave files behind.
+	signal(SIGPIPE, SIG_IGN);
 }
 
 /* ---- options ---- */

@@ -81,6 +81,9 @@ struct rehearsal {
 static int rehearsal_switch_on(struct rehearsal *re, struct err *err)
 {
 	re->heard = now_seconds();
+	log_info(re->options->log, "%s the machine: %s, %s",
+		 re->boots ? "switching on" : "booting", re->disk.release,
+		 qemu_accelerator_name(re->machine.accelerator));
 	if (re->boots++ >= REHEARSE_BOOTS_MAX)
 		return err_set(err, ERR_LIMIT, "the machine was switched on %d times",
 			       REHEARSE_BOOTS_MAX);
