@@ -17,21 +17,19 @@
 #define MOUNTINFO_MAX_BYTES ((size_t)16 << 20)
 #define SUPPORTED	    "ext4 (ext3, ext2), xfs, btrfs and vfat on a disk or partition"
 
-/* "mounts_as": the driver that the crash kernel is given; ext4's reads ext2 and ext3 too.
- */
+/* ext4's driver reads ext2 and ext3 too, and goes by their names. */
 static const struct file_system {
-	const char *type;
-	const char *mounts_as;
+	const char *type; /* as mountinfo and libblkid say */
 	const char *lookups[4];
 } file_systems[] = {
-	{ "ext4", "ext4", { "fs-ext4" } },
-	{ "ext3", "ext4", { "fs-ext4" } },
-	{ "ext2", "ext4", { "fs-ext4" } },
-	{ "xfs", "xfs", { "fs-xfs" } },
-	{ "btrfs", "btrfs", { "fs-btrfs" } },
+	{ "ext4", { "fs-ext4" } },
+	{ "ext3", { "fs-ext4" } },
+	{ "ext2", { "fs-ext4" } },
+	{ "xfs", { "fs-xfs" } },
+	{ "btrfs", { "fs-btrfs" } },
 	// code pages are loaded when mounting: the kernel would call a modprobe that
 	// isn't there
-	{ "vfat", "vfat", { "fs-vfat", "nls_cp437", "nls_ascii", "nls_utf8" } },
+	{ "vfat", { "fs-vfat", "nls_cp437", "nls_ascii", "nls_utf8" } },
 };
 
 static const struct {
@@ -420,17 +418,43 @@ static int target_find_devices(const char *root, struct target *target, struct e
 
 /* ---- the file system ---- */
 
+static const struct file_system *file_system_find(const char *type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(file_systems); i++) {
+		if (strcmp(file_systems[i].type, type) == 0)
+			return &file_systems[i];
+	}
+	return NULL;
+}
+
+static int file_system_refuse(const char *type, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		if (strcmp(refused[i].type, type) == 0)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "it is %s; supported: " SUPPORTED,
+				       refused[i].what);
+	}
+	return err_set(
+		err, ERR_UNSUPPORTED,
+		"its file system is '%s', which is not supported yet; supported: " SUPPORTED,
+		type);
+}
+
 static void probe_freep(blkid_probe *probe)
 {
 	blkid_free_probe(*probe);
 }
 
-static int uuid_find(const char *root, struct target *target, struct err *err)
+/* What libblkid sees is what the crash kernel looks for, with libblkid: a file system can
+ * be mounted by another name. */
+static int superblock_read(const char *root, struct target *target, struct err *err)
 {
 	_cleanup_(probe_freep) blkid_probe probe = NULL;
-	const char *uuid = NULL;
+	struct orders_target *where = &target->where;
+	const char *uuid = "", *type = "";
 	char path[PATH_MAX];
-	int r = path_join(path, err, root, target->where.device);
+	int r = path_join(path, err, root, where->device);
 
 	if (r < 0)
 		return r;
@@ -440,14 +464,19 @@ static int uuid_find(const char *root, struct target *target, struct err *err)
 	blkid_probe_enable_superblocks(probe, 1);
 	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE);
 	if (blkid_do_safeprobe(probe) != 0 ||
+	    blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0 ||
 	    blkid_probe_lookup_value(probe, "UUID", &uuid, NULL) < 0 || !uuid[0])
 		return err_set(
 			err, ERR_NOTFOUND,
 			"no UUID of a file system in '%s': the crash kernel could not "
 			"find it",
 			path);
-	if (snprintf(target->where.uuid, sizeof(target->where.uuid), "%s", uuid) >=
-	    (int)sizeof(target->where.uuid))
+	if (!file_system_find(type))
+		return file_system_refuse(type, err);
+	if (snprintf(where->fstype, sizeof(where->fstype), "%s", type) >=
+		    (int)sizeof(where->fstype) ||
+	    snprintf(where->uuid, sizeof(where->uuid), "%s", uuid) >=
+		    (int)sizeof(where->uuid))
 		return err_set(err, ERR_LIMIT, "the UUID '%s' is too long", uuid);
 	return 0;
 }
@@ -483,45 +512,19 @@ static int btrfs_find_device(const char *root, const char *source, struct target
 	return 0;
 }
 
-static const struct file_system *file_system_find(const char *type)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(file_systems); i++) {
-		if (strcmp(file_systems[i].type, type) == 0)
-			return &file_systems[i];
-	}
-	return NULL;
-}
-
-static int file_system_refuse(const char *type, struct err *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-		if (strcmp(refused[i].type, type) == 0)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "it is %s; supported: " SUPPORTED,
-				       refused[i].what);
-	}
-	return err_set(
-		err, ERR_UNSUPPORTED,
-		"its file system is '%s', which is not supported yet; supported: " SUPPORTED,
-		type);
-}
-
 static int target_fill(const char *root, const char *path, const struct mount *mount,
 		       struct target *target, struct err *err)
 {
-	const struct file_system *file_system = file_system_find(mount->type);
 	const char *base = strcmp(mount->root, "/") == 0 ? "" : mount->root;
 	const char *below = path_below(path, mount->point);
 
-	if (!file_system)
+	if (!file_system_find(mount->type))
 		return file_system_refuse(mount->type, err);
 	if (!base[0] && !below[0])
 		below = "/";
 	if (snprintf(target->where.path, sizeof(target->where.path), "%s%s", base,
 		     below) >= (int)sizeof(target->where.path))
 		return err_set(err, ERR_LIMIT, "its path in the file system is too long");
-	snprintf(target->where.fstype, sizeof(target->where.fstype), "%s",
-		 file_system->mounts_as);
 	snprintf(target->mount_point, sizeof(target->mount_point), "%s", mount->point);
 	snprintf(target->options, sizeof(target->options), "%s", mount->options);
 	target->device_major = mount->device_major;
@@ -554,7 +557,7 @@ int target_find(const char *root, const char *archive, struct target *ret,
 	if (r == 0)
 		r = target_find_devices(root, target, err);
 	if (r == 0)
-		r = uuid_find(root, target, err);
+		r = superblock_read(root, target, err);
 	if (r < 0)
 		return err_in(err, r, "the archive '%s'", archive);
 	*ret = *target;
