@@ -193,7 +193,7 @@ static void add_registers(const struct page *page, const struct report *report)
 	for (size_t i = 0; i < report->register_count; i++) {
 		bool is_last = i % 3 == 2 || i + 1 == report->register_count;
 
-		text_add(page->text, "  %8s %016" PRIx64 "%s", report->registers[i].name,
+		text_add(page->text, " %8s %016" PRIx64 "%s", report->registers[i].name,
 			 report->registers[i].value, is_last ? "\n" : "");
 	}
 }

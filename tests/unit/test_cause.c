@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Causes from logs that are written here. With file names as arguments: prints
- * "FILE\tTITLE\tCAUSE" of the first trouble in each, for tests/real/corpus.py.
+ * "FILE\tTITLE\tCAUSE" of the first trouble in each, for tests/corpus.py.
  */
 #include <ctype.h>
 #include <fcntl.h>

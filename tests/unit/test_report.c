@@ -324,7 +324,7 @@ static void test_text(void **state)
 	has(text, "\n       <IRQ>\n  #0     sysrq_handle_crash+0x16/0x20\n");
 	has(text, "\n       <TASK>\n  #1   ? 0xffffffffc0001234\n");
 	has(text, "unknown: page 0x1234 was left out of the dump\n");
-	has(text, "orig_rax ffffffffffffffff");
+	has(text, " orig_rax ffffffffffffffff");
 	has(text, "2 records could not be read");
 	has(text, "\n[    4.618278] first\n[    4.618279] last\n");
 	has(text, "\nFiles\n  dump  complete  1.0 MiB  /x\n");

@@ -1,0 +1,185 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""epitaph show, bt and dmesg on one reference dump of tests/vm/lab.py.
+
+    show.py LABDIR EPITAPH
+
+The name of LABDIR tells how the kernel was crashed ("6.12-sysrq", "6.12-null"); what was
+running, and the line logged just before, lie in it.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+import assets  # noqa: E402
+
+LAB = Path(sys.argv[1])
+EPITAPH = Path(sys.argv[2]).resolve()
+DUMP = LAB / 'vmcore'
+TRIGGER = LAB.name.rpartition('-')[2]
+SHOW_SECONDS_MAX = 2.0  # 0.1 s where nothing else runs
+
+EXPECTED = {
+    'sysrq': {
+        'cause': 'crash triggered by sysrq (c), by task sh (pid ',
+        'title': 'sysrq: crash',
+        'comm': 'sh',
+        'frames': ['panic', 'sysrq_handle_crash', 'write_sysrq_trigger', 'vfs_write'],
+        'taints': 'none',
+    },
+    'null': {
+        'cause': 'NULL pointer dereference: read at address 0x20 in '
+                 'epitaph_null_dereference [epitaph_crash]',
+        'title': 'BUG: unable to handle kernel NULL pointer dereference in '
+                 'epitaph_null_dereference',
+        'comm': 'insmod',
+        'frames': ['epitaph_null_dereference', 'epitaph_crash_now', 'epitaph_init',
+                   'do_one_initcall'],
+        'taints': 'G           OE',
+    },
+}[TRIGGER]
+
+
+def epitaph(*arguments):
+    done = subprocess.run([EPITAPH, *arguments, DUMP], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env={**os.environ, 'LC_ALL': 'C'})
+    assert (done.returncode, done.stderr) == (0, ''), (done.returncode, done.stderr)
+    return done.stdout
+
+
+def in_order(wanted, names):
+    rest = iter(names)
+    return all(any(name.split('.')[0] == each for name in rest) for each in wanted)
+
+
+def check_show_json():
+    report = json.loads(epitaph('show', '--json'))
+    assert report['schema_version'] == 1
+    assert report['cause'].startswith(EXPECTED['cause']), report['cause']
+    assert report['title'] == EXPECTED['title'], report['title']
+    assert report['cause_source'] == 'log' and report['source'] == 'dump'
+    assert report['incomplete'] is False
+    unknown = [key for key in report if key.endswith('_unknown')]
+    assert not unknown, {key: report[key] for key in unknown}
+    return report
+
+
+def check_task():
+    report = check_show_json()
+    task = report['panic_task']
+    assert task['comm'] == EXPECTED['comm'], task['comm']
+    assert task['state'] == 'R' and 0 <= task['cpu'] < report['cpu_count'], task
+    names = [frame['function'] for frame in task['frames']]
+    assert in_order(EXPECTED['frames'], names), names
+    assert task['end'] == 'user', task['end']
+    assert all(frame['reliable'] for frame in task['frames']), task['frames']
+    if TRIGGER == 'null':
+        assert task['frames'][0]['module'] == 'epitaph_crash'
+        assert task['frames'][0]['text'].startswith('epitaph_null_dereference+0x7/0x')
+    # The kernel's own word for the same CPU and task.
+    line = next(line for line in epitaph('dmesg').splitlines() if ' Comm: ' in line)
+    assert f'CPU: {task["cpu"]} ' in line and f'PID: {task["pid"]} Comm: {task["comm"]} ' \
+        in line, line
+
+
+def check_facts():
+    report = check_show_json()
+    assert report['kernel']['release'] == (LAB / 'release').read_text().strip()
+    assert report['kernel']['cmdline'] == (LAB / 'cmdline.txt').read_text().strip()
+    assert report['kernel']['taints'] == EXPECTED['taints'], report['kernel']['taints']
+    assert 'QEMU' in report['hardware'], report['hardware']
+    assert report['cpu_count'] == 2
+    registers = {each['name']: int(each['value'], 16) for each in report['registers']}
+    assert registers['rip'] >> 47 == (1 << 17) - 1, hex(registers['rip'])
+    # ps.txt was written just before: its own tasks came and went, idle ones are not in it.
+    before = len((LAB / 'ps.txt').read_text().splitlines())
+    assert abs(report['task_count'] - before) < 10, (report['task_count'], before)
+    assert abs(report['crash_time'] - (DUMP.stat().st_mtime)) < 600, report['crash_time']
+
+
+def check_show_text():
+    text = epitaph('show')
+    assert text.startswith('CAUSE      ' + EXPECTED['cause'][:40]), text[:80]
+    head = text.partition('Last lines of the log')[0]
+    wide = [line for line in head.splitlines() if len(line) > 80]
+    assert not wide, wide
+    assert EXPECTED['frames'][1] + '+0x' in head, head
+    assert str(DUMP) in text and '\033' not in text
+    assert (LAB / 'marker').read_text().strip() in text, 'marker'
+
+
+def check_bt():
+    report = check_show_json()
+    tasks = json.loads(epitaph('bt', '--json'))['tasks']
+    assert len(tasks) == 1 and tasks[0] == report['panic_task'], tasks
+    every = json.loads(epitaph('bt', '--all', '--json'))['tasks']
+    assert len(every) == report['task_count'], len(every)
+    broken = [task for task in every
+              if task['state'] not in 'ZX' and task.get('end') not in ('clean', 'user')]
+    assert not broken, broken
+    assert [task for task in every if task['pid'] == tasks[0]['pid']] == tasks
+
+
+def check_marker():
+    marker = (LAB / 'marker').read_text().strip()
+    assert any(marker in line for line in epitaph('dmesg').splitlines()), marker
+
+
+def check_dmesg_equals_makedumpfile():
+    command, env = ['makedumpfile'], None
+    if not shutil.which('makedumpfile'):
+        command, env = assets.peer_command('makedumpfile')
+    with tempfile.TemporaryDirectory() as directory:
+        theirs = Path(directory) / 'dmesg'
+        subprocess.run([*command, '--dump-dmesg', DUMP, theirs], check=True, env=env,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        expected = theirs.read_text(errors='surrogateescape').splitlines()
+    got = epitaph('dmesg').splitlines()
+    for number, (one, other) in enumerate(zip(got, expected), 1):
+        assert one == other, f'line {number}: {one!r}, makedumpfile {other!r}'
+    assert len(got) == len(expected), (len(got), len(expected))
+
+
+def check_dmesg_json():
+    records = json.loads(epitaph('dmesg', '--json'))['records']
+    assert [each['seq'] for each in records] == list(range(records[0]['seq'],
+                                                           records[0]['seq'] + len(records)))
+    assert all(0 <= each['level'] <= 7 for each in records)
+    assert records[0]['caller'] in ('T0', 'C0') and records[-1]['caller'][0] in 'TC'
+    lines = epitaph('dmesg').splitlines()
+    assert len(lines) == sum(each['text'].count('\\x0a') + 1 for each in records)
+
+
+def check_time():
+    best = 1e9
+    for _ in range(3):
+        started = time.monotonic()
+        epitaph('show')
+        best = min(best, time.monotonic() - started)
+    print(f'show: {best:.3f} s')
+    assert best < SHOW_SECONDS_MAX, best
+
+
+def main():
+    checks = [check_show_json, check_task, check_facts, check_show_text, check_bt,
+              check_marker, check_dmesg_equals_makedumpfile, check_dmesg_json, check_time]
+    failed = 0
+    for check in checks:
+        try:
+            check()
+        except Exception as error:  # one that fails must not hide the others
+            failed += 1
+            print(f'{check.__name__}: {error!r}')
+    print(f'{len(checks) - failed} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
