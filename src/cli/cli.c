@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 
 #include "archive/archive.h"
-#include <cli/have.h>
 #include "record/record.h"
 
 #define OPTIONS_MAX 32
@@ -80,12 +79,7 @@ static int load_config(struct cli *cli)
 		cli_failed(cli, &err);
 		return CLI_FAILED;
 	}
-#ifdef HAVE_CONFIG
 	r = config_load(&cli->config, path, &cli->log, &err);
-#else
-	r = 0;
-	snprintf(cli->config.archive, sizeof(cli->config.archive), "/var/crash");
-#endif
 	if (r == 0)
 		return -1;
 	cli_failed(cli, &err);
@@ -217,7 +211,6 @@ static bool is_path(const char *name)
 static int find_in_archive(struct cli *cli, const char *name, struct record **ret,
 			   struct err *err)
 {
-#ifdef HAVE_ARCHIVE
 	_cleanup_archive struct archive archive = { 0 };
 	int r;
 
@@ -228,9 +221,6 @@ static int find_in_archive(struct cli *cli, const char *name, struct record **re
 		return err_set(err, ERR_NOTFOUND, "no crash in '%s'",
 			       cli->config.archive);
 	return archive_find(&archive, name, ret, err);
-#else
-	return err_set(err, ERR_UNSUPPORTED, "no archive yet to look for '%s' in", name);
-#endif
 }
 
 static int find_path(const char *path, struct record **ret_record, char **ret_dump_path,

@@ -7,47 +7,16 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include <cli/have.h>
 
+/* Each ends with NULL. */
 static const struct command *const before[] = {
-#ifdef HAVE_CMD_STATUS
-	&cmd_status,
-#endif
-#ifdef HAVE_CMD_ARM
-	&cmd_arm,
-#endif
-#ifdef HAVE_CMD_DISARM
-	&cmd_disarm,
-#endif
-#ifdef HAVE_CMD_REHEARSE
-	&cmd_rehearse,
-#endif
-	NULL,
+	&cmd_status, &cmd_arm, &cmd_disarm, &cmd_rehearse, NULL,
 };
 
 static const struct command *const after[] = {
-#ifdef HAVE_CMD_LIST
-	&cmd_list,
-#endif
-#ifdef HAVE_CMD_SHOW
-	&cmd_show,
-#endif
-#ifdef HAVE_CMD_DMESG
-	&cmd_dmesg,
-#endif
-#ifdef HAVE_CMD_BT
-	&cmd_bt,
-#endif
-#ifdef HAVE_CMD_SAVE
-	&cmd_save,
-#endif
-#ifdef HAVE_CMD_COLLECT
-	&cmd_collect,
-#endif
-	NULL,
+	&cmd_list, &cmd_show, &cmd_dmesg, &cmd_bt, &cmd_save, &cmd_collect, NULL,
 };
 
-/* Ends with NULLs, so that no table has to be counted. */
 static const struct {
 	const char *title;
 	const struct command *const *commands;
