@@ -174,7 +174,7 @@ static int image_add_orders(struct initramfs *image, const struct orders *orders
 	int r = orders_format(orders, &json, err);
 
 	if (r == 0)
-		r = initramfs_add_file(image, ORDERS_PATH + 1, 0600, text_get(&json),
+		r = initramfs_add_file(image, &ORDERS_PATH[1], 0600, text_get(&json),
 				       json.size, err);
 	return r;
 }

@@ -13,9 +13,9 @@
 #include <sys/sysmacros.h>
 
 #include "base/fd.h"
+#include "prepare/mount_table.h"
 
-#define MOUNTINFO_MAX_BYTES ((size_t)16 << 20)
-#define SUPPORTED	    "ext4 (ext3, ext2), xfs, btrfs and vfat on a disk or partition"
+#define SUPPORTED "ext4 (ext3, ext2), xfs, btrfs and vfat on a disk or partition"
 
 /* ext4's driver reads ext2 and ext3 too, and goes by their names. */
 static const struct file_system {
@@ -107,117 +107,6 @@ static int archive_resolve(const char *root, const char *archive,
 	if (r == 0 && length == 0)
 		strcpy(ret, "/");
 	return r;
-}
-
-/* ---- mountinfo ---- */
-
-/* Linux Documentation/filesystems/proc.rst, 3.5:
- * ID PARENT MAJOR:MINOR ROOT MOUNT_POINT OPTIONS [TAG...] - TYPE SOURCE SUPER_OPTIONS */
-struct mount {
-	unsigned int id, device_major, device_minor;
-	char *root, *point, *type, *source, *options;
-};
-
-/* \040 and its like, in place. */
-static void mount_unescape(char *text)
-{
-	char *to = text;
-
-	for (const char *at = text; *at; to++) {
-		if (at[0] == '\\' && at[1] >= '0' && at[1] <= '3' && at[2] >= '0' &&
-		    at[2] <= '7' && at[3] >= '0' && at[3] <= '7') {
-			*to = (char)((at[1] - '0') << 6 | (at[2] - '0') << 3 |
-				     (at[3] - '0'));
-			at += 4;
-		} else {
-			*to = *at++;
-		}
-	}
-	*to = '\0';
-}
-
-/* Borrows from @line, which it cuts. False for a line that is none. */
-static bool mount_parse(char *line, struct mount *ret)
-{
-	char *rest = strstr(line, " - "), *save;
-	char *fields[6], *last[3];
-
-	if (!rest)
-		return false;
-	*rest = '\0';
-	fields[0] = strtok_r(line, " ", &save);
-	for (size_t i = 1; i < ARRAY_SIZE(fields); i++)
-		fields[i] = fields[i - 1] ? strtok_r(NULL, " ", &save) : NULL;
-	last[0] = strtok_r(rest + 3, " ", &save);
-	for (size_t i = 1; i < ARRAY_SIZE(last); i++)
-		last[i] = last[i - 1] ? strtok_r(NULL, " ", &save) : NULL;
-	if (!fields[5] || !last[1] || sscanf(fields[0], "%u", &ret->id) != 1 ||
-	    sscanf(fields[2], "%u:%u", &ret->device_major, &ret->device_minor) != 2)
-		return false;
-	ret->root = fields[3];
-	ret->point = fields[4];
-	ret->type = last[0];
-	ret->source = last[1];
-	ret->options = last[2] ? last[2] : last[1] + strlen(last[1]);
-	mount_unescape(ret->root);
-	mount_unescape(ret->point);
-	mount_unescape(ret->source);
-	return true;
-}
-
-/* The rest of @path behind @point, with its slash; NULL if it is not below. */
-static const char *path_below(const char *path, const char *point)
-{
-	size_t length = strlen(point);
-
-	if (strcmp(point, "/") == 0)
-		return path;
-	if (strncmp(path, point, length) != 0 || (path[length] && path[length] != '/'))
-		return NULL;
-	return path + length;
-}
-
-/* The kernel's own answer, where the path is this machine's; 0 where it has none. A mount
- * can be hidden by a later one: mount points alone don't tell. */
-static unsigned int mount_id_of(const char *root, const char *path)
-{
-	struct statx st;
-	char part[PATH_MAX];
-
-	if (root[0] || snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
-		return 0;
-	for (;;) {
-		char *slash;
-
-		if (statx(AT_FDCWD, part, 0, STATX_MNT_ID, &st) == 0)
-			return st.stx_mask & STATX_MNT_ID ? (unsigned int)st.stx_mnt_id
-							  : 0;
-		slash = strrchr(part, '/');
-		if (!slash || !part[1])
-			return 0;
-		slash[slash == part] = '\0';
-	}
-}
-
-/* @ret borrows from @table, which is cut into lines. */
-static int mount_find(char *table, const char *path, unsigned int id, struct mount *ret,
-		      struct err *err)
-{
-	struct mount mount, best = { 0 };
-	char *save, *line = strtok_r(table, "\n", &save);
-
-	for (; line; line = strtok_r(NULL, "\n", &save)) {
-		if (!mount_parse(line, &mount) || !path_below(path, mount.point))
-			continue;
-		if (id ? mount.id == id
-		       : !best.point || strlen(mount.point) >= strlen(best.point))
-			best = mount;
-	}
-	if (!best.point)
-		return err_set(err, ERR_NOTFOUND, "'%s' lies on no mount of mountinfo",
-			       path);
-	*ret = best;
-	return 0;
 }
 
 /* ---- the device ---- */
@@ -516,7 +405,7 @@ static int target_fill(const char *root, const char *path, const struct mount *m
 		       struct target *target, struct err *err)
 {
 	const char *base = strcmp(mount->root, "/") == 0 ? "" : mount->root;
-	const char *below = path_below(path, mount->point);
+	const char *below = mount_path_below(path, mount->point);
 
 	if (!file_system_find(mount->type))
 		return file_system_refuse(mount->type, err);
@@ -539,7 +428,7 @@ int target_find(const char *root, const char *archive, struct target *ret,
 {
 	_cleanup_free char *table = NULL;
 	_cleanup_free struct target *target = calloc(1, sizeof(*target));
-	char path[PATH_MAX], name[PATH_MAX];
+	char path[PATH_MAX];
 	struct mount mount = { 0 };
 	int r;
 
@@ -547,11 +436,7 @@ int target_find(const char *root, const char *archive, struct target *ret,
 		return err_nomem(err);
 	r = archive_resolve(root, archive, path, err);
 	if (r == 0)
-		r = path_join(name, err, root, "/proc/self/mountinfo");
-	if (r == 0)
-		r = file_read(AT_FDCWD, name, MOUNTINFO_MAX_BYTES, &table, NULL, err);
-	if (r == 0)
-		r = mount_find(table, path, mount_id_of(root, path), &mount, err);
+		r = mount_find(root, path, &table, &mount, err);
 	if (r == 0)
 		r = target_fill(root, path, &mount, target, err);
 	if (r == 0)

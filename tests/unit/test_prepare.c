@@ -623,7 +623,7 @@ static void state_goes_there_and_back(void **state)
 	struct err err = { 0 };
 
 	assert_int_equal(armed_load(*state, a, &err), ERR_NOTFOUND);
-	fake_text(*state, ARMED_FILE + 1, armed_json);
+	fake_text(*state, &ARMED_FILE[1], armed_json);
 	assert_int_equal(armed_load(*state, a, &err), 0);
 	assert_string_equal(a->kernel_path, "/k");
 	assert_string_equal(a->image_checksum, "d");
@@ -635,7 +635,7 @@ static void state_goes_there_and_back(void **state)
 	assert_int_equal(a->panic_on_oops_before, 0);
 	assert_int_equal(armed_to_json(a, &json, &err), 0);
 	text = json_dumps(json, 0);
-	fake_text(*state, ARMED_FILE + 1, text);
+	fake_text(*state, &ARMED_FILE[1], text);
 	json_decref(json);
 	assert_int_equal(armed_load(*state, b, &err), 0);
 	assert_memory_equal(a, b, sizeof(*a));
@@ -646,7 +646,7 @@ static void state_cut_anywhere_is_an_error(void **state)
 	_cleanup_free struct armed *a = calloc(1, sizeof(*a));
 
 	for (size_t cut = 0; cut < sizeof(armed_json) - 1; cut++) {
-		fake_write(*state, ARMED_FILE + 1, armed_json, cut);
+		fake_write(*state, &ARMED_FILE[1], armed_json, cut);
 		assert_true(armed_load(*state, a, NULL) < 0);
 	}
 }
@@ -671,9 +671,9 @@ static void status_tells_armed_from_not_armed(void **state)
 	fake_text(root, "sys/kernel/kexec_crash_loaded", "1\n");
 	fake_text(root, "proc/sys/kernel/random/boot_id", "b-1\n");
 	look(state, status, false, "not by epitaph");
-	fake_text(root, ARMED_FILE + 1, "{");
+	fake_text(root, &ARMED_FILE[1], "{");
 	look(state, status, false, "not known whose");
-	fake_text(root, ARMED_FILE + 1, armed_json);
+	fake_text(root, &ARMED_FILE[1], armed_json);
 	look(state, status, true, "");
 	assert_non_null(strstr(status->warning, "/i'")); // the image is gone
 	fake_text(root, "i", "image");
@@ -684,7 +684,7 @@ static void status_tells_armed_from_not_armed(void **state)
 	snprintf(text, sizeof(text), "%s", armed_json);
 	snprintf(strstr(text, "\"d\""), sizeof(text) / 2, "\"%s\"%s", checksum,
 		 strstr(armed_json, "\"d\"") + 3);
-	fake_text(root, ARMED_FILE + 1, text);
+	fake_text(root, &ARMED_FILE[1], text);
 	look(state, status, true, "");
 	assert_string_equal(status->warning, "");
 	fake_text(root, "proc/sys/kernel/random/boot_id", "b-2\n");
