@@ -22,6 +22,7 @@ struct bt {
 
 	json_t *tasks; /* with --json */
 	size_t printed;
+	enum crash_source source;
 	bool is_incomplete;
 };
 
@@ -136,14 +137,13 @@ static int from_tasks(struct bt *bt, struct kernel *kernel, struct err *err)
 static int from_report(struct bt *bt, const struct crash *crash, struct err *err)
 {
 	_cleanup_report struct report *report = NULL;
-	bool from_file;
-	int r = crash_report(crash, &report, &from_file, err);
+	int r = crash_report(crash, &report, &bt->source, err);
 
 	if (r < 0)
 		return r;
-	if (from_file)
-		log_warning(&bt->cli->log, "this is from report.json: %s",
-			    crash->no_kernel);
+	if (bt->source != CRASH_SOURCE_DUMP)
+		log_warning(&bt->cli->log, "this is from %s: %s",
+			    crash_source_name(bt->source), crash->no_kernel);
 	if (report->panic_task_unknown.why[0])
 		log_warning(&bt->cli->log, "the panicking task is unknown: %s",
 			    report->panic_task_unknown.why);
@@ -189,9 +189,9 @@ static int run_bt(struct bt *bt, const char *name)
 		return code;
 	}
 	json_code = crash_print_json(
-		bt->cli, json_pack("{s:i, s:s, s:o}", "schema_version", BT_SCHEMA_VERSION,
-				   "source", crash.kernel ? "dump" : "report.json",
-				   "tasks", bt->tasks));
+		bt->cli,
+		json_pack("{s:i, s:s, s:o}", "schema_version", BT_SCHEMA_VERSION,
+			  "source", crash_source_name(bt->source), "tasks", bt->tasks));
 	return json_code == EXIT_DONE ? code : json_code;
 }
 

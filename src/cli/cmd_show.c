@@ -28,7 +28,8 @@ static void format_file(const struct record *record, enum record_part which,
 		text_add(ret, "              %s\n", part->reason);
 }
 
-static void format_files(const struct crash *crash, bool from_file, struct text *ret)
+static void format_files(const struct crash *crash, enum crash_source source,
+			 struct text *ret)
 {
 	const struct record *record = crash->record;
 	char size[32];
@@ -43,18 +44,19 @@ static void format_files(const struct crash *crash, bool from_file, struct text 
 			 image_info(crash->image)->is_incomplete ? "partial" : "complete",
 			 size, crash->dump_path);
 	}
-	if (from_file)
-		text_add(ret, "  This is from report.json: %s\n", crash->no_kernel);
+	if (source != CRASH_SOURCE_DUMP)
+		text_add(ret, "  This is from %s: %s\n", crash_source_name(source),
+			 crash->no_kernel);
 }
 
 static int print_text(const struct cli *cli, const struct crash *crash,
-		      const struct report *report, bool from_file)
+		      const struct report *report, enum crash_source source)
 {
 	_cleanup_text struct text files = { 0 }, text = { 0 };
 	struct report_text_options options = { .colour = cli_has_colour(stdout) };
 	struct err err = { 0 };
 
-	format_files(crash, from_file, &files);
+	format_files(crash, source, &files);
 	options.files = text_get(&files);
 	if (report_format_text(report, &options, &text, &err) < 0)
 		return cli_failed(cli, &err);
@@ -78,7 +80,8 @@ static int add_record(const struct crash *crash, json_t *root, struct err *err)
 }
 
 static int print_json(const struct cli *cli, const struct crash *crash,
-		      const struct report *report, bool from_file, bool is_incomplete)
+		      const struct report *report, enum crash_source source,
+		      bool is_incomplete)
 {
 	_cleanup_json json_t *root = NULL;
 	struct err err = { 0 };
@@ -86,8 +89,8 @@ static int print_json(const struct cli *cli, const struct crash *crash,
 
 	if (r == 0)
 		r = json_object_set_new(root, "source",
-					json_string(from_file ? "report.json" : "dump"));
-	if (r == 0 && from_file)
+					json_string(crash_source_name(source)));
+	if (r == 0 && source != CRASH_SOURCE_DUMP)
 		r = json_object_set_new(root, "no_dump_reason",
 					field_new_string(crash->no_kernel));
 	if (r == 0 && crash->dump_path)
@@ -109,22 +112,23 @@ static int show(struct cli *cli, const char *name)
 	_cleanup_crash struct crash crash = { 0 };
 	_cleanup_report struct report *report = NULL;
 	struct err err = { 0 };
-	bool from_file = false, is_incomplete;
+	enum crash_source source = CRASH_SOURCE_DUMP;
+	bool is_incomplete;
 	int code;
 
 	if (crash_open(cli, name, &crash, &err) < 0 ||
-	    crash_report(&crash, &report, &from_file, &err) < 0)
+	    crash_report(&crash, &report, &source, &err) < 0)
 		return cli_failed(cli, &err);
 	is_incomplete = crash_warn_incomplete(cli, &crash);
-	if (crash.dump_path && from_file) {
-		log_warning(&cli->log, "the dump can't be read, showing report.json: %s",
-			    crash.no_kernel);
+	if (crash.dump_path && source != CRASH_SOURCE_DUMP) {
+		log_warning(&cli->log, "the dump can't be read, showing %s: %s",
+			    crash_source_name(source), crash.no_kernel);
 		is_incomplete = true;
 	}
 	if (cli->json)
-		code = print_json(cli, &crash, report, from_file, is_incomplete);
+		code = print_json(cli, &crash, report, source, is_incomplete);
 	else
-		code = print_text(cli, &crash, report, from_file);
+		code = print_text(cli, &crash, report, source);
 	return code == EXIT_DONE && is_incomplete ? EXIT_INCOMPLETE : code;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "explain/log_text.h"
 
 #define PART_MAX ((size_t)256 << 20) /* a dmesg or a report */
 
@@ -85,25 +86,52 @@ int crash_read_part(const struct crash *crash, enum record_part part, char **ret
 	return 0;
 }
 
-int crash_report(const struct crash *crash, struct report **ret, bool *ret_from_file,
-		 struct err *err)
+static int report_from_json(const struct crash *crash, struct report **ret,
+			    struct err *err)
 {
 	_cleanup_free char *json = NULL;
-	struct err why = { 0 };
 	size_t size;
-	int r;
+	int r = crash_read_part(crash, RECORD_REPORT_JSON, &json, &size, err);
 
-	*ret_from_file = !crash->kernel;
+	return r < 0 ? r : report_parse_json(json, size, ret, err);
+}
+
+static int report_from_dmesg(const struct crash *crash, struct report **ret,
+			     struct err *err)
+{
+	_cleanup_printk_log struct printk_log log = { 0 };
+	_cleanup_free char *text = NULL;
+	size_t size;
+	int r = crash_read_part(crash, RECORD_DMESG, &text, &size, err);
+
+	if (r == 0)
+		r = log_text_parse(text, size, &log, err);
+	return r < 0 ? r : report_build_from_log(&log, crash->no_kernel, NULL, ret, err);
+}
+
+int crash_report(const struct crash *crash, struct report **ret,
+		 enum crash_source *ret_source, struct err *err)
+{
+	struct err why = { 0 };
+
+	*ret_source = CRASH_SOURCE_DUMP;
 	if (crash->kernel)
 		return report_build(crash->kernel, NULL, NULL, ret, err);
-	r = crash_read_part(crash, RECORD_REPORT_JSON, &json, &size, &why);
-	if (r == 0)
-		r = report_parse_json(json, size, ret, &why);
-	if (r < 0)
-		return err_set(err, r,
-			       "neither a dump nor a report to read: %.200s; %.200s",
-			       crash->no_kernel, err_text(&why));
-	return 0;
+	*ret_source = CRASH_SOURCE_REPORT;
+	if (report_from_json(crash, ret, &why) == 0)
+		return 0;
+	*ret_source = CRASH_SOURCE_DMESG;
+	if (report_from_dmesg(crash, ret, NULL) == 0)
+		return 0;
+	return err_set(err, ERR_NOTFOUND, "nothing to make a report from: %.200s; %.200s",
+		       crash->no_kernel, err_text(&why));
+}
+
+const char *crash_source_name(enum crash_source source)
+{
+	static const char *const names[] = { "dump", "report.json", "dmesg" };
+
+	return names[source];
 }
 
 bool crash_warn_incomplete(const struct cli *cli, const struct crash *crash)

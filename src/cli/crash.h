@@ -32,9 +32,19 @@ struct crash {
 int crash_open(struct cli *cli, const char *name, struct crash *ret, struct err *err);
 void crash_done(struct crash *crash);
 
-/* From the dump, else as it was kept beside it; *ret_from_file tells which. */
-int crash_report(const struct crash *crash, struct report **ret, bool *ret_from_file,
-		 struct err *err);
+/* Each knows less than the one before. */
+enum crash_source {
+	CRASH_SOURCE_DUMP,
+	CRASH_SOURCE_REPORT, /* report.json, as the crash kernel left it */
+	CRASH_SOURCE_DMESG,  /* the text of the log */
+};
+
+/* From the first source that can be read. */
+int crash_report(const struct crash *crash, struct report **ret,
+		 enum crash_source *ret_source, struct err *err);
+
+/* "dump", "report.json", "dmesg" */
+const char *crash_source_name(enum crash_source source);
 
 /* A whole part of the record in memory. */
 int crash_read_part(const struct crash *crash, enum record_part part, char **ret,

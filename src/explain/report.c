@@ -413,3 +413,26 @@ int report_build(struct kernel *kernel, const struct printk_log *log,
 	*ret = take_ptr(report);
 	return 0;
 }
+
+int report_build_from_log(const struct printk_log *log, const char *why,
+			  const struct report_options *options, struct report **ret,
+			  struct err *err)
+{
+	_cleanup_report struct report *report = NULL;
+	struct cause cause;
+	int r = report_build_unknown(why, &report, err);
+
+	if (r < 0)
+		return err_in(err, r, "making the report");
+	report->cause_unknown.why[0] = '\0';
+	report->log_unknown.why[0] = '\0';
+	r = add_cause(log, report, &cause, err);
+	if (r == 0)
+		r = add_log(log,
+			    tail_lines(options ? options->log_tail_lines : 0, &cause),
+			    report, err);
+	if (r < 0)
+		return err_in(err, r, "making the report");
+	*ret = take_ptr(report);
+	return 0;
+}

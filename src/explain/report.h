@@ -104,6 +104,12 @@ int report_build(struct kernel *kernel, const struct printk_log *log,
 		 const struct report_options *options, struct report **ret,
 		 struct err *err);
 
+/* What a log tells where there is nothing else to ask; the rest is unknown because of
+ * @why. */
+int report_build_from_log(const struct printk_log *log, const char *why,
+			  const struct report_options *options, struct report **ret,
+			  struct err *err);
+
 /* A report that knows nothing but @why: the kernel could not be opened. */
 int report_build_unknown(const char *why, struct report **ret, struct err *err);
 

@@ -3,7 +3,6 @@
  * Causes from logs that are written here. With file names as arguments: prints
  * "FILE\tTITLE\tCAUSE" of the first trouble in each, for tests/corpus.py.
  */
-#include <ctype.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,75 +14,16 @@
 
 #include "base/fd.h"
 #include "explain/cause.h"
-
-#define RECORDS_MAX (1 << 20)
-
-static bool is_label(const char *p, const char *close)
-{
-	return close && close - p < 24;
-}
-
-/*
- * One line of a console: "[   12.345678][  T247] text", each bracket optional, 'C' for a
- * CPU.
- */
-static void parse_line(char *line, struct printk_record *ret)
-{
-	char *p = line, *q;
-
-	*ret = (struct printk_record){ 0 };
-	if (*p == '[' && is_label(p, strchr(p, ']')) &&
-	    strspn(p + 1, " 0123456789.") == (size_t)(strchr(p, ']') - p - 1))
-		p = strchr(p, ']') + 1;
-	q = p + strspn(p, " ");
-	if (*q == '[' && is_label(q, strchr(q, ']'))) {
-		char *kind = q + 1 + strspn(q + 1, " ");
-		char *end;
-		unsigned long number = strtoul(kind + 1, &end, 10);
-
-		if ((*kind == 'T' || *kind == 'C') && end == strchr(q, ']') &&
-		    isdigit((unsigned char)kind[1])) {
-			ret->caller_id = (uint32_t)number | (*kind == 'C' ? 1u << 31 : 0);
-			p = end + 1;
-		}
-	}
-	if (p != line && *p == ' ')
-		p++;
-	ret->text = p;
-	ret->text_size = strlen(p);
-}
-
-/* Cuts @text into records; the log borrows it. */
-static void parse_log(char *text, struct printk_log *ret)
-{
-	struct printk_record *records = NULL;
-	size_t count = 0;
-	char *save = NULL;
-
-	for (char *line = strtok_r(text, "\n", &save); line && count < RECORDS_MAX;
-	     line = strtok_r(NULL, "\n", &save)) {
-		line[strcspn(line, "\r")] = '\0';
-		records = realloc(records, (count + 1) * sizeof(*records));
-		if (!records)
-			abort();
-		parse_line(line, &records[count]);
-		count++;
-	}
-	*ret = (struct printk_log){ .records = records, .count = count };
-}
+#include "explain/log_text.h"
 
 static struct cause find(const char *text, enum cause_pick pick)
 {
-	char *copy = strdup(text);
-	struct printk_log log;
+	_cleanup_printk_log struct printk_log log = { 0 };
 	struct cause cause;
 	struct err err = { 0 };
 
-	assert_non_null(copy);
-	parse_log(copy, &log);
+	assert_int_equal(log_text_parse(text, strlen(text), &log, &err), 0);
 	assert_int_equal(cause_find(&log, pick, NULL, &cause, &err), 0);
-	free(log.records);
-	free(copy);
 	return cause;
 }
 
@@ -344,11 +284,58 @@ static void test_plumbing(void **state)
 	assert_false(cause_is_plumbing(""));
 }
 
+static void test_log_text(void **state)
+{
+	static const char text[] = "[   12.345678] one\n"
+				   "[   12.345679][  T247] two\r\n"
+				   "[99999.000001] [    C1]  three\n"
+				   "[T5] four\n"
+				   "[12.3] [drm] five\n"
+				   "\n"
+				   "[    0.000000] [unknown] six\n"
+				   "[";
+	static const struct {
+		const char *text;
+		uint64_t nsec;
+		uint32_t caller_id;
+	} expected[] = {
+		{ "one", 12345678000, 0 },
+		{ "two", 12345679000, 247 },
+		{ " three", 99999000001000, UINT32_C(0x80000001) },
+		{ "four", 0, 5 },
+		{ "[12.3] [drm] five", 0, 0 },
+		{ "", 0, 0 },
+		{ "[unknown] six", 0, 0 },
+		{ "[", 0, 0 },
+	};
+	_cleanup_printk_log struct printk_log log = { 0 };
+	struct err err;
+
+	assert_int_equal(log_text_parse(text, strlen(text), &log, &err), 0);
+	assert_int_equal(log.count, ARRAY_SIZE(expected));
+	for (size_t i = 0; i < log.count; i++) {
+		assert_int_equal(log.records[i].text_size, strlen(expected[i].text));
+		assert_memory_equal(log.records[i].text, expected[i].text,
+				    strlen(expected[i].text));
+		assert_int_equal(log.records[i].ts_nsec, expected[i].nsec);
+		assert_int_equal(log.records[i].caller_id, expected[i].caller_id);
+	}
+	for (size_t cut = 0; cut < strlen(text); cut++) {
+		_cleanup_printk_log struct printk_log part = { 0 };
+		char *bytes = malloc(cut ? cut : 1);
+
+		assert_non_null(bytes);
+		memcpy(bytes, text, cut);
+		assert_int_equal(log_text_parse(bytes, cut, &part, &err), 0);
+		free(bytes);
+	}
+}
+
 static int print_titles(int count, char **paths)
 {
 	for (int i = 0; i < count; i++) {
 		_cleanup_free char *text = NULL;
-		struct printk_log log;
+		_cleanup_printk_log struct printk_log log = { 0 };
 		struct cause cause;
 		struct err err;
 		size_t size;
@@ -359,14 +346,12 @@ static int print_titles(int count, char **paths)
 			fprintf(stderr, "%s\n", err_text(&err));
 			return 1;
 		}
-		for (size_t j = 0; j < size; j++)
-			text[j] = text[j] ? text[j] : '?';
-		body = *text == '\n' ? text : strstr(text, "\n\n");
-		parse_log(body ? body : text, &log);
-		if (cause_find(&log, CAUSE_FIRST, NULL, &cause, &err) < 0)
+		body = *text == '\n' ? text : memmem(text, size, "\n\n", 2);
+		body = body ? body : text;
+		if (log_text_parse(body, size - (size_t)(body - text), &log, &err) < 0 ||
+		    cause_find(&log, CAUSE_FIRST, NULL, &cause, &err) < 0)
 			return 1;
 		printf("%s\t%s\t%s\n", paths[i], cause.title, cause.text);
-		free(log.records);
 	}
 	return 0;
 }
@@ -381,6 +366,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_fallback),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_log_text),
 		cmocka_unit_test(test_plumbing),
 	};
 
