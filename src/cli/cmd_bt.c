@@ -32,8 +32,11 @@ static void print_task(const struct report_task *task, struct text *text)
 
 	if (task->cpu != UINT32_MAX)
 		snprintf(cpu, sizeof(cpu), "%" PRIu32, task->cpu);
-	text_add(text, "%s (pid %" PRId32 "), CPU %s, state %c\n", task->comm, task->pid,
-		 cpu, task->state ? task->state : '?');
+	if (task->pid >= 0 || task->comm[0])
+		text_add(text, "%s (pid %" PRId32 "), CPU %s, state %c\n", task->comm,
+			 task->pid, cpu, task->state ? task->state : '?');
+	else
+		text_add(text, "unknown task, CPU %s\n", cpu);
 	report_task_format_text(task, text);
 }
 
@@ -143,7 +146,7 @@ static int from_report(struct bt *bt, const struct crash *crash, struct err *err
 		return r;
 	if (bt->source != CRASH_SOURCE_DUMP)
 		log_warning(&bt->cli->log, "this is from %s: %s",
-			    crash_source_name(bt->source), crash->no_kernel);
+			    crash_source_name(bt->source), crash_no_dump_why(crash));
 	if (report->panic_task_unknown.why[0])
 		log_warning(&bt->cli->log, "the panicking task is unknown: %s",
 			    report->panic_task_unknown.why);

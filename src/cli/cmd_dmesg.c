@@ -149,14 +149,19 @@ static int dmesg(struct cli *cli, const char *name)
 
 	if (crash_open(cli, name, &crash, &err) < 0)
 		return cli_failed(cli, &err);
-	if (crash.kernel && printk_read(crash.kernel, &log, &err) == 0)
-		return print_log(cli, &log);
+	if (crash.kernel && printk_read(crash.kernel, &log, &err) == 0) {
+		if (!log.lost || !crash.record ||
+		    crash.record->parts[RECORD_DMESG].state != RECORD_COMPLETE)
+			return print_log(cli, &log);
+		err_set(&err, ERR_TRUNCATED, "%" PRIu64 " records are lost: %s", log.lost,
+			log.lost_why);
+	}
 	if (!crash.record)
 		return cli_failed(cli, &err);
 	if (crash.kernel)
 		snprintf(crash.no_kernel, sizeof(crash.no_kernel), "%s", err_text(&err));
 	if (crash.dump_path)
-		log_warning(&cli->log, "no log in the dump, printing the file: %s",
+		log_warning(&cli->log, "from the file, not the dump: %s",
 			    crash.no_kernel);
 	return print_file(cli, &crash);
 }

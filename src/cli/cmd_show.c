@@ -46,7 +46,7 @@ static void format_files(const struct crash *crash, enum crash_source source,
 	}
 	if (source != CRASH_SOURCE_DUMP)
 		text_add(ret, "  This is from %s: %s\n", crash_source_name(source),
-			 crash->no_kernel);
+			 crash_no_dump_why(crash));
 }
 
 static int print_text(const struct cli *cli, const struct crash *crash,
@@ -92,7 +92,7 @@ static int print_json(const struct cli *cli, const struct crash *crash,
 					json_string(crash_source_name(source)));
 	if (r == 0 && source != CRASH_SOURCE_DUMP)
 		r = json_object_set_new(root, "no_dump_reason",
-					field_new_string(crash->no_kernel));
+					field_new_string(crash_no_dump_why(crash)));
 	if (r == 0 && crash->dump_path)
 		r = json_object_set_new(root, "dump", field_new_string(crash->dump_path));
 	if (r == 0)
@@ -121,8 +121,8 @@ static int show(struct cli *cli, const char *name)
 		return cli_failed(cli, &err);
 	is_incomplete = crash_warn_incomplete(cli, &crash);
 	if (crash.dump_path && source != CRASH_SOURCE_DUMP) {
-		log_warning(&cli->log, "the dump can't be read, showing %s: %s",
-			    crash_source_name(source), crash.no_kernel);
+		log_warning(&cli->log, "not from the dump but from %s: %s",
+			    crash_source_name(source), crash_no_dump_why(&crash));
 		is_incomplete = true;
 	}
 	if (cli->json)

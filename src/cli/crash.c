@@ -16,7 +16,7 @@ static int open_kernel(struct crash *crash, struct err *err)
 
 	if (r == 0)
 		r = kernel_open(crash->image, &crash->kernel, err);
-	return r < 0 ? err_in(err, r, "'%s'", crash->dump_path) : 0;
+	return r; // both name the file
 }
 
 int crash_open(struct cli *cli, const char *name, struct crash *ret, struct err *err)
@@ -109,14 +109,43 @@ static int report_from_dmesg(const struct crash *crash, struct report **ret,
 	return r < 0 ? r : report_build_from_log(&log, crash->no_kernel, NULL, ret, err);
 }
 
+static unsigned int count_unknown(const struct report *report)
+{
+	return !!report->cause_unknown.why[0] + !!report->panic_task_unknown.why[0] +
+	       !!report->backtrace_unknown.why[0] + !!report->log_unknown.why[0];
+}
+
+/*
+ * The crash kernel saw all of the memory; of a dump that was cut off, its report may know
+ * more than we can find in what was saved.
+ */
+static int report_from_dump(const struct crash *crash, struct report **ret,
+			    enum crash_source *ret_source, struct err *err)
+{
+	_cleanup_report struct report *report = NULL, *kept = NULL;
+	int r = report_build(crash->kernel, NULL, NULL, &report, err);
+
+	if (r < 0)
+		return r;
+	*ret_source = CRASH_SOURCE_DUMP;
+	if (crash->record && count_unknown(report) &&
+	    report_from_json(crash, &kept, NULL) == 0 &&
+	    count_unknown(kept) < count_unknown(report)) {
+		*ret_source = CRASH_SOURCE_REPORT;
+		*ret = take_ptr(kept);
+		return 0;
+	}
+	*ret = take_ptr(report);
+	return 0;
+}
+
 int crash_report(const struct crash *crash, struct report **ret,
 		 enum crash_source *ret_source, struct err *err)
 {
 	struct err why = { 0 };
 
-	*ret_source = CRASH_SOURCE_DUMP;
 	if (crash->kernel)
-		return report_build(crash->kernel, NULL, NULL, ret, err);
+		return report_from_dump(crash, ret, ret_source, err);
 	*ret_source = CRASH_SOURCE_REPORT;
 	if (report_from_json(crash, ret, &why) == 0)
 		return 0;
@@ -125,6 +154,12 @@ int crash_report(const struct crash *crash, struct report **ret,
 		return 0;
 	return err_set(err, ERR_NOTFOUND, "nothing to make a report from: %.200s; %.200s",
 		       crash->no_kernel, err_text(&why));
+}
+
+const char *crash_no_dump_why(const struct crash *crash)
+{
+	return crash->kernel ? "it knows more than the dump, which is not whole"
+			     : crash->no_kernel;
 }
 
 const char *crash_source_name(enum crash_source source)

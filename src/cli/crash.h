@@ -39,9 +39,12 @@ enum crash_source {
 	CRASH_SOURCE_DMESG,  /* the text of the log */
 };
 
-/* From the first source that can be read. */
+/* From the first source that can be read; from report.json too if it knows more. */
 int crash_report(const struct crash *crash, struct report **ret,
 		 enum crash_source *ret_source, struct err *err);
+
+/* Why a report is not from the dump. */
+const char *crash_no_dump_why(const struct crash *crash);
 
 /* "dump", "report.json", "dmesg" */
 const char *crash_source_name(enum crash_source source);

@@ -129,9 +129,9 @@ def check_bad_dump(machine):
     machine.add(dump=b'no dump at all' * 1000, report_json=json.dumps(REPORT), dmesg=LOG)
     done = machine.run('show', code=3)
     assert done.stdout.startswith('CAUSE      the cause of the file'), done
-    assert "the dump can't be read, showing report.json" in done.stderr, done
+    assert "not from the dump but from report.json" in done.stderr, done
     done = machine.run('dmesg')
-    assert 'Kernel panic' in done.stdout and 'no log in the dump' in done.stderr, done
+    assert 'Kernel panic' in done.stdout and 'from the file, not the dump' in done.stderr, done
 
 
 def check_bad_report(machine):

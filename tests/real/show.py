@@ -157,6 +157,28 @@ def check_dmesg_json():
     assert len(lines) == sum(each['text'].count('\\x0a') + 1 for each in records)
 
 
+def check_cut_dump():
+    """Of a record whose dump was cut off, the crash kernel's report and log are told."""
+    report, log = check_show_json(), epitaph('dmesg')
+    for key in ('source', 'dump', 'incomplete'):
+        del report[key]
+    with tempfile.TemporaryDirectory() as directory:
+        record = Path(directory) / '202611230042'
+        record.mkdir()
+        with open(DUMP, 'rb') as whole:
+            (record / 'dump.202611230042.partial').write_bytes(whole.read(30 << 20))
+        (record / 'report.json').write_text(json.dumps(report))
+        (record / 'dmesg.202611230042').write_text(log)
+        done = subprocess.run([EPITAPH, 'show', '--json', record], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 3 and 'dump is partial' in done.stderr, done
+        shown = json.loads(done.stdout)
+        assert shown['source'] == 'report.json' and shown['incomplete'] is True, shown
+        assert {key: shown[key] for key in report} == report
+        done = subprocess.run([EPITAPH, 'dmesg', record], text=True, stdout=subprocess.PIPE)
+        assert done.returncode == 0 and done.stdout == log, done.returncode
+
+
 def check_time():
     best = 1e9
     for _ in range(3):
@@ -169,7 +191,8 @@ def check_time():
 
 def main():
     checks = [check_show_json, check_task, check_facts, check_show_text, check_bt,
-              check_marker, check_dmesg_equals_makedumpfile, check_dmesg_json, check_time]
+              check_marker, check_dmesg_equals_makedumpfile, check_dmesg_json,
+              check_cut_dump, check_time]
     failed = 0
     for check in checks:
         try:
