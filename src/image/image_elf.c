@@ -326,7 +326,7 @@ static int elf_open(struct image *image, struct err *err)
 {
 	struct elf_context *c;
 	Elf64_Ehdr ehdr;
-	uint32_t count;
+	uint32_t count = 0;
 	int r;
 
 	image->context = c = calloc(1, sizeof(*c));
