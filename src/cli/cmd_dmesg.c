@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "cli/crash.h"
-#include "explain/ascii.h"
 #include "kernel/printk.h"
 
 #define DMESG_SCHEMA_VERSION 1
@@ -19,11 +18,28 @@ static json_t *new_caller(uint32_t id)
 	return json_sprintf("%c%" PRIu32, id >> 31 ? 'C' : 'T', id & INT32_MAX);
 }
 
-static json_t *new_ascii(const char *text, size_t size)
+/*
+ * Printable bytes, tabs and newlines as they are, others as \xNN: no byte of a log may
+ * reach a terminal as a command.
+ */
+static void add_clean(const char *line, size_t size, struct text *ret)
 {
-	_cleanup_free char *clean = ascii_new(text, size);
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)line[i];
 
-	return clean ? json_string(clean) : NULL;
+		if ((c >= 0x20 && c < 0x7f) || c == '\t' || c == '\n')
+			text_add_bytes(ret, &c, 1);
+		else
+			text_add(ret, "\\x%02x", c);
+	}
+}
+
+static json_t *new_clean(const char *line, size_t size)
+{
+	_cleanup_text struct text text = { 0 };
+
+	add_clean(line, size, &text);
+	return text.failed ? NULL : json_string(text_get(&text));
 }
 
 static json_t *new_record(const struct printk_record *record)
@@ -33,7 +49,7 @@ static json_t *new_record(const struct printk_record *record)
 			 (json_int_t)(record->ts_nsec & INT64_MAX), "level",
 			 record->level, "facility", record->facility, "caller",
 			 new_caller(record->caller_id), "text",
-			 new_ascii(record->text, record->text_size));
+			 new_clean(record->text, record->text_size));
 }
 
 static int print_log_json(const struct cli *cli, const struct printk_log *log)
@@ -46,7 +62,7 @@ static int print_log_json(const struct cli *cli, const struct printk_log *log)
 
 	if (log->lost)
 		r |= json_object_set_new(root, "lost_reason",
-					 new_ascii(log->lost_why, strlen(log->lost_why)));
+					 new_clean(log->lost_why, strlen(log->lost_why)));
 	for (size_t i = 0; r == 0 && i < log->count; i++)
 		r = json_array_append_new(records, new_record(&log->records[i]));
 	if (r != 0) {
@@ -78,22 +94,22 @@ static int print_log(const struct cli *cli, const struct printk_log *log)
 	return code == EXIT_DONE && log->lost ? EXIT_INCOMPLETE : code;
 }
 
-/* Lines that somebody else wrote: no byte of them may reach a terminal as a command. */
 static int print_file_text(const struct cli *cli, const char *data, size_t size)
 {
+	_cleanup_text struct text text = { 0 };
+	struct err err = { 0 };
+
 	for (const char *p = data, *end = data + size; p < end;) {
 		const char *stop = memchr(p, '\n', (size_t)(end - p));
 		size_t length = (size_t)((stop ? stop : end) - p);
-		_cleanup_free char *clean = ascii_new(p, length);
-		struct err err = { 0 };
 
-		if (!clean) {
-			err_nomem(&err);
-			return cli_failed(cli, &err);
-		}
-		puts(clean);
+		add_clean(p, length, &text);
+		text_add(&text, "\n");
 		p += length + 1;
 	}
+	if (text_check(&text, &err) < 0)
+		return cli_failed(cli, &err);
+	fwrite(text_get(&text), 1, text.size, stdout);
 	return EXIT_DONE;
 }
 
@@ -102,7 +118,7 @@ static int print_file_json(const struct cli *cli, const char *data, size_t size,
 {
 	json_t *root = json_pack("{s:i, s:s, s:o, s:[]}", "schema_version",
 				 DMESG_SCHEMA_VERSION, "source", "dmesg",
-				 "no_dump_reason", new_ascii(why, strlen(why)), "lines");
+				 "no_dump_reason", new_clean(why, strlen(why)), "lines");
 	json_t *lines = json_object_get(root, "lines");
 	int r = 0;
 
@@ -110,7 +126,7 @@ static int print_file_json(const struct cli *cli, const char *data, size_t size,
 		const char *stop = memchr(p, '\n', (size_t)(end - p));
 		size_t length = (size_t)((stop ? stop : end) - p);
 
-		r = json_array_append_new(lines, new_ascii(p, length));
+		r = json_array_append_new(lines, new_clean(p, length));
 		p += length + 1;
 	}
 	if (r != 0) {

@@ -11,12 +11,12 @@ void ascii_escape(const char *text, size_t size, char *ret, size_t ret_size)
 
 	for (size_t i = 0; i < size; i++) {
 		unsigned char c = (unsigned char)text[i];
-		size_t need = c >= 0x20 && c < 0x7f ? 1 : 4;
+		size_t need = (c >= 0x20 && c < 0x7f) || c == '\t' ? 1 : 4;
 
 		if (used + need >= ret_size)
 			break;
 		if (need == 1)
-			ret[used] = (char)c;
+			ret[used] = c == '\t' ? ' ' : (char)c;
 		else
 			snprintf(ret + used, ret_size - used, "\\x%02x", c);
 		used += need;

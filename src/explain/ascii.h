@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * Printable ASCII as it is, any other byte as \xNN, as the kernel itself prints them. Cut
- * where @ret is full, never within a \xNN.
+ * Printable ASCII as it is, any other byte as \xNN, as the kernel itself prints them; a
+ * tab is a space. Cut where @ret is full, never within a \xNN.
  */
 void ascii_escape(const char *text, size_t size, char *ret, size_t ret_size);
 

@@ -154,7 +154,7 @@ def check_dmesg_json():
     assert all(0 <= each['level'] <= 7 for each in records)
     assert records[0]['caller'] in ('T0', 'C0') and records[-1]['caller'][0] in 'TC'
     lines = epitaph('dmesg').splitlines()
-    assert len(lines) == sum(each['text'].count('\\x0a') + 1 for each in records)
+    assert len(lines) == sum(each['text'].count('\n') + 1 for each in records)
 
 
 def check_cut_dump():
