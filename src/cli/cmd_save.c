@@ -218,32 +218,53 @@ static void save_print(const struct save *save, const struct dump_result *result
 
 static json_t *save_pages_json(const struct dump_result *result)
 {
-	return json_pack(
-		"{sI sI sI sI sI sI sI sI}", "total", (json_int_t)result->pages_total,
-		"written", (json_int_t)result->pages_written, "zero",
-		(json_int_t)result->pages_zero, "free", (json_int_t)result->pages_free,
-		"cache", (json_int_t)result->pages_cache, "user",
-		(json_int_t)result->pages_user, "other", (json_int_t)result->pages_other,
-		"unreadable", (json_int_t)result->pages_unreadable);
+	const struct {
+		const char *key;
+		uint64_t pages;
+	} rows[] = {
+		{ "total", result->pages_total },
+		{ "written", result->pages_written },
+		{ "zero", result->pages_zero },
+		{ "free", result->pages_free },
+		{ "cache", result->pages_cache },
+		{ "user", result->pages_user },
+		{ "other", result->pages_other },
+		{ "unreadable", result->pages_unreadable },
+	};
+	json_t *pages = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		json_object_set_new(pages, rows[i].key,
+				    json_integer((json_int_t)rows[i].pages));
+	return pages;
 }
 
 static int save_print_json(const struct save *save, const struct dump_result *result,
 			   double seconds, struct err *err)
 {
-	_cleanup_json json_t *root =
-		json_pack("{si so so so sI sf so so sb so si so}", "schema_version",
-			  SAVE_SCHEMA_VERSION, "source", field_new_string(save->source),
-			  "path", field_new_string(save->destination), "state",
-			  json_string(result->is_complete ? "complete" : "incomplete"),
-			  "size_bytes", (json_int_t)result->bytes_written, "seconds",
-			  seconds, "reason", field_new_string(result->incomplete_why),
-			  "selection",
-			  json_string(dump_selection_name(result->selection)),
-			  "by_zeros_only", result->selection == DUMP_SELECTION_ZERO,
-			  "selection_reason", field_new_string(result->selection_why),
-			  "level", save->options.level, "pages", save_pages_json(result));
+	_cleanup_json json_t *root = json_object();
+	const struct {
+		const char *key;
+		json_t *value;
+	} rows[] = {
+		{ "schema_version", json_integer(SAVE_SCHEMA_VERSION) },
+		{ "source", field_new_string(save->source) },
+		{ "path", field_new_string(save->destination) },
+		{ "state", json_string(result->is_complete ? "complete" : "incomplete") },
+		{ "reason", field_new_string(result->incomplete_why) },
+		{ "size_bytes", json_integer((json_int_t)result->bytes_written) },
+		{ "seconds", json_real(seconds) },
+		{ "level", json_integer(save->options.level) },
+		{ "codec", json_string(codec_name(save->options.codec)) },
+		{ "selection", json_string(dump_selection_name(result->selection)) },
+		{ "selection_reason", field_new_string(result->selection_why) },
+		{ "pages", save_pages_json(result) },
+	};
+	int bad = 0;
 
-	if (!root)
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		bad |= json_object_set_new(root, rows[i].key, rows[i].value);
+	if (bad)
 		return err_nomem(err);
 	if (json_dumpf(root, stdout, JSON_INDENT(2)) < 0)
 		return err_os(err, errno, "unable to write the result");
