@@ -377,7 +377,7 @@ static void read_story(const struct oops_line *lines, size_t count,
 static const struct oops_frame *choose_frame(const struct tale *tale,
 					     const struct oops_frame *fallback)
 {
-	const struct oops_frame *order[5] = { 0 };
+	const struct oops_frame *order[6] = { 0 };
 	bool ip_first = tale->row->function == FUNCTION_IP &&
 			!cause_is_plumbing(tale->ip.function);
 	size_t n = 0;
@@ -386,6 +386,9 @@ static const struct oops_frame *choose_frame(const struct tale *tale,
 		return NULL;
 	if (ip_first)
 		order[n++] = &tale->ip;
+	if (ip_first && !tale->ip.function[0] &&
+	    !cause_is_plumbing(tale->line_frame.function))
+		order[n++] = &tale->line_frame;
 	order[n++] = &tale->frame;
 	order[n++] = &tale->line_frame;
 	order[n++] = fallback;

@@ -106,6 +106,9 @@ const struct cause_row cause_rows[] = {
 	  CAPTURE_ADDRESS,
 	  .title = "BUG: unable to handle kernel NULL pointer dereference{f}",
 	  .text = "NULL pointer dereference: {access}{address}{in}" },
+	{ "BUG: Unable to handle kernel data access at ", NULL, CAUSE_FATAL, CAPTURE_ADDRESS,
+	  .title = "BUG: unable to handle kernel paging request{f}",
+	  .text = "bad pointer: access{address}{in}" },
 	{ "BUG: unable to handle page fault for address: ", NULL, CAUSE_FATAL, CAPTURE_ADDRESS,
 	  .title = "BUG: unable to handle kernel paging request{f}",
 	  .text = "bad pointer: {access}{address}{in}" },
@@ -174,6 +177,10 @@ const struct cause_row cause_rows[] = {
 	  .title = "BUG: Dentry still in use in unmount", .text = "a dentry was still in use" },
 
 	/* Sanitizers. */
+	{ "BUG: KASAN: double-free in ", NULL, CAUSE_REPORT, .function = FUNCTION_TRACE,
+	  .title = "KASAN: invalid-free{f}", .text = "double free{in} (KASAN)" },
+	{ "BUG: KASAN: invalid-free in ", NULL, CAUSE_REPORT, .function = FUNCTION_TRACE,
+	  .title = "KASAN: invalid-free{f}", .text = "invalid free{in} (KASAN)" },
 	{ "BUG: KASAN: double-free or invalid-free", NULL, CAUSE_REPORT,
 	  .function = FUNCTION_TRACE,
 	  .title = "KASAN: invalid-free{f}", .text = "double or invalid free{in} (KASAN)" },
@@ -287,6 +294,8 @@ const struct cause_row cause_rows[] = {
 	  .title = "possible deadlock{f}", .text = "possible deadlock{in}" },
 	{ "-safe -> ", "lock order detected", CAUSE_WARNING, .function = FUNCTION_TRACE,
 	  .title = "possible deadlock{f}", .text = "possible deadlock{in}" },
+	{ "BUG: Invalid wait context", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
+	  .title = "WARNING: locking bug{f}", .text = "a lock of the wrong kind{in}" },
 	{ "inconsistent lock state", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
 	  .title = "inconsistent lock state{f}", .text = "inconsistent lock state{in}" },
 	{ "WARNING: bad unlock balance detected", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
@@ -332,12 +341,12 @@ const struct cause_row cause_rows[] = {
 	  .function = FUNCTION_NONE,
 	  .title = "WARNING: kernel stack frame pointer has bad value",
 	  .text = "a stack that could not be walked" },
-	{ "WARNING: CPU: ", " at ", CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "WARNING: CPU: ", " at ", CAUSE_WARNING, CAPTURE_PLACE,
 	  .title = "WARNING{f}", .text = "a kernel warning{place}{in}" },
-	{ "WARNING: at ", NULL, CAUSE_WARNING, CAPTURE_PLACE, FUNCTION_TRACE,
+	{ "WARNING: at ", NULL, CAUSE_WARNING, CAPTURE_PLACE,
 	  .title = "WARNING{f}", .text = "a kernel warning{place}{in}" },
-	{ "WARNING: ", ", CPU#", CAUSE_WARNING, .function = FUNCTION_TRACE,
-	  .title = "WARNING{f}", .text = "a kernel warning{in}" },
+	{ "WARNING: ", ", CPU#", CAUSE_WARNING, .title = "WARNING{f}",
+	  .text = "a kernel warning{in}" },
 
 	/* Asked for; an old kernel shows it as the NULL write that follows. */
 	{ "Trigger a crash", NULL, CAUSE_FATAL, .function = FUNCTION_NONE,
@@ -389,6 +398,11 @@ const char *const cause_plumbing[] = {
 	"kthread", "worker_thread*", "process_one_work*", "process_scheduled_works*",
 	"smpboot_thread_fn*", "x64_sys_call", "do_sys_call*", "arch_call_rest_init",
 
+	"__do_kernel_fault*", "do_bad_area*", "do_tag_check_fault*", "do_sp_pc*",
+	"smp_trace_apic*", "skb_panic*", "skb_over_panic*", "skb_under_panic*", "assertfail*",
+	"rust_helper_*", "rust_begin_unwind*", "__reiserfs_panic*", "rcu_gp_*", "__switch_to*",
+	"__do_sys_*_noop", "irqentry_*",
+
 	/* Waiting and locking: whoever called is of interest. */
 	"schedule*", "__schedule*", "context_switch*", "preempt_schedule*", "io_schedule*",
 	"wait_for_*", "__wait_for_*", "do_wait_for_*", "wait_on_bit*", "__wait_on_bit*",
@@ -400,7 +414,8 @@ const char *const cause_plumbing[] = {
 	"write_unlock*", "local_bh_*", "__local_bh*", "seqcount*", "read_seq*", "lock_sock_nested",
 	"__lock_sock", "usleep*", "msleep*", "cond_resched*",
 	"_cond_resched*", "__cond_resched*", "osq_lock*", "__down", "finish_wait", "complete*",
-	"retint_*", "___preempt_schedule*", "pipe_lock*",
+	"retint_*", "___preempt_schedule*", "pipe_lock*", "ldsem_*", "kthread_stop*", "wait_on_page_*", "folio_wait_*",
+	"__seqprop*", "rcu_read_lock*", "kthread_should_*",
 
 	/* Memory, copies, strings, lists, counts. */
 	"kasan_*", "__kasan*", "check_memory_region*", "__asan_*", "__hwasan*", "kmsan_*",
@@ -420,7 +435,11 @@ const char *const cause_plumbing[] = {
 	"fortify_*", "sized_strscpy*", "kobject_*", "__kobject*", "_find_*", "bitmap_*",
 	"qlink_*", "quarantine_*", "set_track*", "stack_trace*", "save_stack*",
 	"get_page_from_freelist*", "__read_once*", "__write_once*", "__compiletime*",
-	"strnstr", "string*", "hex_string*", "__x86_indirect*", "__stack_chk_fail*",
+	"kmemleak_*", "create_object*", "sock_kmalloc*", "__rb_*", "radix_tree_node_*", "xas_*",
+	"hex_dump*", "pointer", "vsnprintf*", "crc16*", "crc32*", "_atomic_dec*", "memdup_user*",
+	"alloc_page_interleave*", "___kmalloc*", "free_large_kmalloc*", "post_alloc_hook*",
+	"copy_page_to_iter*", "simple_copy_to_iter*", "arch_stack_walk*", "folio_unlock*",
+	"unlock_page", "pskb_expand_head*", "__alloc_skb*", "strnstr", "string*", "hex_string*", "__x86_indirect*", "__stack_chk_fail*",
 	"__check_heap_object*", "proc_register*", "__proc_*", "proc_mkdir*", "proc_create*", "create_nod*", "krealloc*",
 
 	/* Work items, timers and their like. */

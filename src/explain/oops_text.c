@@ -84,14 +84,17 @@ static const char *skip_spaces(const char *p)
 	return p;
 }
 
-/* Passes over "[<ffffffff81000000>]", once or twice, and the spaces around. */
+/* Passes over "[<ffffffff81000000>]" or "[c000000000028700]", and the spaces around. */
 static const char *skip_addresses(const char *p)
 {
-	const char *end;
+	for (p = skip_spaces(p); *p == '['; p = skip_spaces(p)) {
+		const char *digits = p + 1 + (p[1] == '<');
+		const char *end = digits + strspn(digits, "0123456789abcdef");
 
-	p = skip_spaces(p);
-	while (p[0] == '[' && p[1] == '<' && (end = strchr(p, ']')))
-		p = skip_spaces(end + 1);
+		if (end - digits < 8 || (p[1] == '<' && *end++ != '>') || *end != ']')
+			break;
+		p = end + 1;
+	}
 	return p;
 }
 

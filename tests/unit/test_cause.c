@@ -125,7 +125,26 @@ static const struct known known[] = {
 	  "[    2.000011] Call Trace:\n"
 	  "[    2.000012]  warned_caller+0xa0/0xe80\n"
 	  "[    2.000015] Kernel panic - not syncing: kernel: panic_on_warn set ...\n",
-	  "WARNING in warned_caller", NULL },
+	  "WARNING in warned", "a kernel warning at kernel/some.c:12 in warned" },
+	/* A helper that warns is not what is to blame. */
+	{ "[    2.000001] refcount_t: underflow; use-after-free.\n"
+	  "[    2.000002] WARNING: CPU: 0 PID: 1 at lib/refcount.c:28 "
+	  "refcount_warn_saturate+0x1/0x2\n"
+	  "[    2.000003] RIP: 0010:refcount_warn_saturate+0x1/0x2\n"
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  ? refcount_warn_saturate+0x1/0x2\n"
+	  "[    2.000013]  put_twice+0xa0/0xe80\n"
+	  "[    2.000015] Kernel panic - not syncing: kernel: panic_on_warn set ...\n",
+	  "WARNING: refcount bug in put_twice",
+	  "a reference count went wrong in put_twice: underflow; use-after-free." },
+	/* powerpc */
+	{ "BUG: Unable to handle kernel data access at 0x8000000041a25f20\n"
+	  "Oops: Kernel access of bad area, sig: 11 [#1]\n"
+	  "Call Trace:\n"
+	  "[c000000049a87530] [c000000049a875a0] 0xc000000049a875a0 (unreliable)\n"
+	  "[c000000049a87710] [c0000000000286fc] __switch_to+0x43c/0x6d0\n"
+	  "[c000000049a87a10] [c0000000005f7dc8] power_thing+0x188/0x2a0\n",
+	  "BUG: unable to handle kernel paging request in power_thing", NULL },
 	{ "[    2.000001] Kernel panic - not syncing: my_driver: gave up after 17 tries at "
 	  "0xffff888012345678\n",
 	  "kernel panic: my_driver: gave up after NUM tries at ADDR",
@@ -200,7 +219,7 @@ static void test_first_and_last(void **state)
 		"[    2.000012]  warned_caller+0xa0/0xe80\n"
 		"[    2.000013] ---[ end trace 0000000000000000 ]---\n";
 
-	assert_string_equal(find(log, CAUSE_FIRST).title, "WARNING in warned_caller");
+	assert_string_equal(find(log, CAUSE_FIRST).title, "WARNING in warned");
 	assert_string_equal(find(log, CAUSE_LAST).title, "");
 }
 
