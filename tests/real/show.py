@@ -179,6 +179,18 @@ def check_cut_dump():
         assert done.returncode == 0 and done.stdout == log, done.returncode
 
 
+def check_saved_dump():
+    """What `epitaph save` left out is nothing that a report or a backtrace needs."""
+    with tempfile.TemporaryDirectory() as directory:
+        saved = Path(directory) / 'dump'
+        subprocess.run([EPITAPH, 'save', DUMP, saved], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        for command in (['show', '--json'], ['bt', '--all'], ['dmesg']):
+            out = subprocess.run([EPITAPH, *command, saved], check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout
+            assert out.replace(str(saved), str(DUMP)) == epitaph(*command), command
+
+
 def check_time():
     best = 1e9
     for _ in range(3):
@@ -192,7 +204,7 @@ def check_time():
 def main():
     checks = [check_show_json, check_task, check_facts, check_show_text, check_bt,
               check_marker, check_dmesg_equals_makedumpfile, check_dmesg_json,
-              check_cut_dump, check_time]
+              check_cut_dump, check_saved_dump, check_time]
     failed = 0
     for check in checks:
         try:
