@@ -46,7 +46,6 @@
 #define TAIL_DESCS 4096
 
 struct diskdump {
-	uint32_t version;
 	uint32_t block_size;
 	uint64_t pfn_end;		  /* bits of a bitmap that count */
 	uint64_t bitmap1, bitmap2, descs; /* file offsets */
@@ -181,7 +180,6 @@ static int place_parts(struct diskdump *d, const struct diskdump_header *h,
 		return err_set(err, ERR_CORRUPT,
 			       "a sub header of %u blocks and bitmaps of %u",
 			       h->sub_header_blocks, h->bitmap_blocks);
-	d->version = h->version;
 	d->block_size = h->block_size;
 	d->bitmap1 = bs * (1 + (uint64_t)h->sub_header_blocks);
 	d->descs = d->bitmap1 + bs * h->bitmap_blocks;
@@ -410,8 +408,11 @@ static int absent(struct image *image, uint64_t pfn, struct err *err)
 	if (!read_bits(image, d->bitmap1, first, words))
 		return unknown(pfn, err);
 	if (words[pfn % INDEX_BITS / 64] >> pfn % 64 & 1)
-		return err_set(err, ERR_FILTERED, "page 0x%llx was left out of the dump",
-			       (unsigned long long)pfn);
+		// A writer that did not finish may have written bitmap 2 in part only.
+		return err_set(err, ERR_FILTERED,
+			       "page 0x%llx was left out of the dump%s",
+			       (unsigned long long)pfn,
+			       image->info.is_incomplete ? ", or never written" : "");
 	return err_set(err, ERR_FAULT, "there is no RAM at page 0x%llx",
 		       (unsigned long long)pfn);
 }

@@ -628,6 +628,33 @@ static void pages_that_make_no_sense(void **state)
 	text_done(&m.bytes);
 }
 
+/* Pages of one stripe of the cache: what is unpacked in vain must not spoil another. */
+static void a_bad_page_spoils_no_other(void **state)
+{
+	enum {
+		BAD = 31
+	};
+	struct page pages[BAD + 1];
+	struct made_dump m = sample();
+	_cleanup_image struct image *image = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = (struct page){ .pfn = i * 64, .codec = ZLIB };
+	m.pages = pages;
+	m.page_count = ARRAY_SIZE(pages);
+	made_dump_bytes(&m);
+	// The sum at the end of zlib's bytes: all is unpacked before it is seen.
+	m.bytes.data[m.bytes.size - 1] ^= 1;
+	image = open_made(&m);
+	for (size_t i = 0; i < BAD; i++) {
+		assert_page(image, i * 64, PAGE);
+		assert_int_equal(read_code(image, BAD * 64 * PAGE, 1), ERR_CORRUPT);
+		for (size_t k = i < 8 ? 0 : i - 8; k <= i; k++)
+			assert_page(image, k * 64, PAGE);
+	}
+	text_done(&m.bytes);
+}
+
 static void assert_refused(const struct made_dump *m, int code, const char *word)
 {
 	struct image *image = NULL;
@@ -677,6 +704,7 @@ int main(void)
 		cmocka_unit_test(cut_at_every_byte),
 		cmocka_unit_test(every_byte_damaged),
 		cmocka_unit_test(pages_that_make_no_sense),
+		cmocka_unit_test(a_bad_page_spoils_no_other),
 		cmocka_unit_test(refused),
 	};
 

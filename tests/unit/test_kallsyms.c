@@ -46,6 +46,7 @@ static const struct symbol symbols[] = {
 	{ "tlocal", "local", BASE + 0x200 },
 	{ NULL, long_name, BASE + 0x280 }, // type letter and LONG_NAME bytes
 	{ "tlocal", "local", BASE + 0x300 },
+	{ "tliquid", "liquid", BASE + 0x340 },
 	{ "T", "", BASE + 0x380 },
 	{ "D_end", "_end", BASE + 0x10000 },
 };
@@ -335,6 +336,21 @@ static void one_marker_damaged(void **state)
 	made_table_done(&m);
 }
 
+/* If most disagree the names were not read as they were written. */
+static void most_markers_damaged(void **state)
+{
+	struct layout l = { .has_long_lengths = true, .align = 4, .filler = 1000 };
+	struct made_table m = made_table(&l);
+	struct kallsyms_table t;
+
+	for (size_t i = 1; i <= 12; i++)
+		m.names.data[m.names.size - i] ^= 0x55;
+	t = table_of(&m, l.encoding);
+	assert_int_equal(kallsyms_table_index(&t, NULL), ERR_CORRUPT);
+	kallsyms_table_done(&t);
+	made_table_done(&m);
+}
+
 /* --- in a kernel ------------------------------------------------------------------ */
 
 #define MAP	     UINT64_C(0xffffffff82000000)
@@ -423,6 +439,9 @@ static void assert_symbols(const struct kallsyms *k, const struct layout *l)
 	assert_int_equal(kallsyms_find(k, long_name, &vaddr, NULL), 0);
 	assert_int_equal(vaddr, BASE + 0x280);
 	assert_int_equal(kallsyms_find(k, "_syscall_", &vaddr, NULL), ERR_NOTFOUND);
+	assert_int_equal(kallsyms_find(k, "liquid", &vaddr, NULL), 0);
+	// Its hash is that of "liquid".
+	assert_int_equal(kallsyms_find(k, "costarring", &vaddr, NULL), ERR_NOTFOUND);
 	if (can_say(l, 0)) {
 		assert_int_equal(kallsyms_find(k, "percpu_thing", &vaddr, NULL), 0);
 		assert_int_equal(vaddr, 0x1000);
@@ -430,7 +449,7 @@ static void assert_symbols(const struct kallsyms *k, const struct layout *l)
 	assert_lookup(k, BASE, "_stext", BASE, BASE + 0x100); // the first of two
 	assert_lookup(k, BASE + 0x17f, "_syscall_open", BASE + 0x100, BASE + 0x180);
 	assert_lookup(k, BASE + 0x180, "_syscall_close", BASE + 0x180, BASE + 0x200);
-	assert_lookup(k, BASE + 0x300, "local", BASE + 0x300, BASE + 0x380);
+	assert_lookup(k, BASE + 0x300, "local", BASE + 0x300, BASE + 0x340);
 	assert_lookup(k, BASE + 0xffff, "", BASE + 0x380, BASE + 0x10000);
 	assert_nowhere(k, BASE - 1);
 	assert_nowhere(k, BASE + 0x10000);
@@ -554,6 +573,7 @@ int main(void)
 		cmocka_unit_test(names_cut_at_every_byte),
 		cmocka_unit_test(every_byte_damaged),
 		cmocka_unit_test(one_marker_damaged),
+		cmocka_unit_test(most_markers_damaged),
 		cmocka_unit_test(in_a_kernel),
 		cmocka_unit_test(stext_elsewhere),
 		cmocka_unit_test(not_exported),
