@@ -36,6 +36,7 @@
 #define FRAMES	     2048
 #define DATA_PFN     1024 /* 512 pages that each test gives their meaning */
 #define DATA_PAGES   512
+#define NOISE_PFN    (DATA_PFN + 500)
 #define TEXT_PFN     (TEXT_PADDR / PAGE)
 #define UTSNAME	     (FAKE_KERNEL_MAP + TEXT_PADDR + 0x1000)
 #define VMEMMAP	     UINT64_C(0xffffea0000000000)
@@ -160,6 +161,7 @@ static void machine_make(struct fake_image *f, const char *without)
 	machine_keys(f, without);
 	machine_utsname(f);
 	fake_prstatus(f, 1, regs);
+	fake_note(f, "OTHER", 1, regs, sizeof(regs));
 	fake_prstatus(f, 0, regs);
 	for (uint64_t pfn = 0; pfn < FRAMES; pfn++) {
 		page_set(f, pfn, pfn < DATA_PFN ? F_RESERVED : 0, T_NONE, 0);
@@ -170,6 +172,10 @@ static void machine_make(struct fake_image *f, const char *without)
 		for (uint64_t at = 0; at < PAGE; at += 64)
 			fake_store(fake_phys(f, (DATA_PFN + i) * PAGE + at, 8),
 				   (i << 16 | at) * UINT64_C(0x9e3779b97f4a7c15), 8);
+	/* One that no codec makes smaller. */
+	for (uint64_t i = 0; i < PAGE; i++)
+		*fake_phys(f, NOISE_PFN * PAGE + i, 1) =
+			(uint8_t)((i * i + 1) * UINT64_C(0x9e3779b97f4a7c15) >> 37);
 }
 
 /* --- a dump of it --------------------------------------------------------------------
@@ -342,7 +348,7 @@ static uint64_t check_pages(const struct written *w, uint64_t *ret_lost)
 {
 	uint64_t good = 0, lost = 0, desc = bitmap_offset(w, 2);
 
-	for (uint64_t pfn = 0; pfn < FRAMES; pfn++) {
+	for (uint64_t pfn = 0; pfn < get_u64(w, PAGE + 96); pfn++) {
 		uint8_t page[PAGE], source[PAGE];
 		enum read_result r = page_read(w, pfn, desc, page);
 
@@ -433,6 +439,26 @@ static void test_codecs_and_threads(void **state)
 		}
 		dump_close(&w);
 	}
+}
+
+/* More pages than one worker keeps in mind, in several parts of a chunk. */
+static void test_many_pages(void **state)
+{
+	struct written w = { .options = { .level = 31, .codec = CODEC_LZO } };
+	uint8_t *pages;
+
+	machine_make(&w.f, NULL);
+	fake_ram(&w.f, UINT64_C(8192) * PAGE, 5000 * PAGE);
+	pages = fake_ram(&w.f, UINT64_C(20480) * PAGE, 64 * PAGE);
+	for (uint64_t i = 0; i < 64; i++)
+		fake_store(pages + i * PAGE, i + 1, 8);
+	dump_open(&w);
+	for (w.options.threads = 1; w.options.threads < 9; w.options.threads *= 2) {
+		dump_run(&w);
+		check_complete(&w);
+		assert_true(w.result.pages_zero >= 5000);
+	}
+	dump_close(&w);
 }
 
 static void test_zero_pages_share_one(void **state)
@@ -567,6 +593,7 @@ static void test_blocks(void **state)
 	page_set(&w.f, at + 160, F_HEAD | F_LRU, T_NONE, 0x1000);
 	page_tails(&w.f, at + 160, 2);
 	fake_store(page_struct(&w.f, at + 161) + PAGE_FLAGS, 5, 8);
+	fake_store(page_struct(&w.f, at + 162) + PAGE_MAPPING, 0x1001, 8);
 	dump_open(&w);
 	dump_run(&w);
 	check_complete(&w);
@@ -818,13 +845,16 @@ static void test_guards(void **state)
 	struct written w = { .options = { .level = 31 } };
 
 	machine_make(&w.f, NULL);
-	page_set(&w.f, TEXT_PFN + 1, F_LRU, T_NONE, 0x1001); /* init_uts_ns */
+	fake_vmcoreinfo(&w.f, "SYMBOL(prb)=%" PRIx64,
+			FAKE_KERNEL_MAP + (TEXT_PFN + 20) * PAGE);
+	page_set(&w.f, TEXT_PFN + 20, F_LRU, T_NONE, 0x1001);
+	page_set(&w.f, TEXT_PFN + 21, F_LRU, T_NONE, 0x1001);
 	page_set(&w.f, DATA_PFN + 8, F_LRU, T_NONE, 0x1001);
 	dump_open(&w);
 	dump_run(&w);
 	check_complete(&w);
-	assert_true(is_in(&w, 1, TEXT_PFN + 1));
-	assert_int_equal(w.result.pages_user, 1);
+	assert_true(is_in(&w, 1, TEXT_PFN + 20));
+	assert_int_equal(w.result.pages_user, 2);
 	dump_close(&w);
 }
 
@@ -870,6 +900,8 @@ static void test_memmap_has_a_hole(void **state)
 	for (uint64_t i = 0; i < 192; i++)
 		page_set(&w.f, DATA_PFN + i, F_LRU, T_NONE, 0x1001);
 	fake_leave_out(&w.f, MEMMAP_PADDR + (DATA_PFN + 64) * STRUCT_PAGE, PAGE);
+	/* The same frames of the next chunk have no struct page at all. */
+	fake_ram(&w.f, (MEMMAP_CHUNK_PAGES + DATA_PFN) * PAGE, 64 * PAGE);
 	dump_open(&w);
 	dump_run(&w);
 	check_complete(&w);
@@ -877,6 +909,7 @@ static void test_memmap_has_a_hole(void **state)
 	assert_int_equal(count_in(&w, DATA_PFN, 64), 0);
 	assert_int_equal(count_in(&w, DATA_PFN + 64, 64), 64);
 	assert_int_equal(count_in(&w, DATA_PFN + 128, 64), 0);
+	assert_int_equal(count_in(&w, MEMMAP_CHUNK_PAGES + DATA_PFN, 64), 64);
 	assert_non_null(strstr(w.warnings, "what 64 pages were used for"));
 	dump_close(&w);
 }
@@ -1024,6 +1057,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_codecs_and_threads),
+		cmocka_unit_test(test_many_pages),
 		cmocka_unit_test(test_zero_pages_share_one),
 		cmocka_unit_test(test_wrong_level),
 		cmocka_unit_test(test_single_pages),
