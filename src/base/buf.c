@@ -12,7 +12,8 @@ static int buf_short(const struct buf *b, size_t count, struct err *err)
 int buf_seek(struct buf *b, size_t pos, struct err *err)
 {
 	if (pos > b->size)
-		return err_set(err, ERR_TRUNCATED, "%s ends at byte %zu, offset %zu wanted",
+		return err_set(err, ERR_TRUNCATED,
+			       "%s ends at byte %zu, offset %zu wanted",
 			       b->name ? b->name : "data", b->size, pos);
 	b->pos = pos;
 	return 0;

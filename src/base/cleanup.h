@@ -26,12 +26,12 @@ static inline void fd_closep(int *fd)
 }
 
 /* Moves a pointer out of a variable that would be cleaned up. */
-#define take_ptr(p)                                                                      \
-	({                                                                               \
-		__typeof__(p) *take_p_ = &(p);                                           \
-		__typeof__(p) take_v_ = *take_p_;                                        \
-		*take_p_ = NULL;                                                         \
-		take_v_;                                                                 \
+#define take_ptr(p)                               \
+	({                                        \
+		__typeof__(p) *take_p_ = &(p);    \
+		__typeof__(p) take_v_ = *take_p_; \
+		*take_p_ = NULL;                  \
+		take_v_;                          \
 	})
 
 static inline int take_fd(int *fd)

@@ -23,8 +23,8 @@ int fd_read_full(int fd, void *buf, size_t size, struct err *err)
 		if (n < 0)
 			return err_os(err, errno, "unable to read");
 		if (n == 0)
-			return err_set(err, ERR_TRUNCATED, "%zu of %zu bytes before the end",
-				       done, size);
+			return err_set(err, ERR_TRUNCATED,
+				       "%zu of %zu bytes before the end", done, size);
 		done += (size_t)n;
 	}
 	return 0;
@@ -47,7 +47,8 @@ int fd_pread_full(int fd, void *buf, size_t size, uint64_t offset, struct err *e
 			return err_os(err, errno, "unable to read at offset %llu",
 				      (unsigned long long)(offset + done));
 		if (n == 0)
-			return err_set(err, ERR_TRUNCATED, "the file ends before offset %llu",
+			return err_set(err, ERR_TRUNCATED,
+				       "the file ends before offset %llu",
 				       (unsigned long long)(offset + size));
 		done += (size_t)n;
 	}
@@ -76,9 +77,8 @@ int fd_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset, struct
 	size_t done = 0;
 
 	while (done < size) {
-		ssize_t n =
-			pwrite(fd, (const char *)buf + done, MIN(size - done, IO_CHUNK),
-			       (off_t)(offset + done));
+		ssize_t n = pwrite(fd, (const char *)buf + done,
+				   MIN(size - done, IO_CHUNK), (off_t)(offset + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -108,7 +108,8 @@ int fd_publish(int fd, int dirfd, const char *temporary, const char *name,
 	if (fsync(fd) < 0)
 		return err_os(err, errno, "unable to fsync '%s'", temporary);
 	if (renameat(dirfd, temporary, dirfd, name) < 0)
-		return err_os(err, errno, "unable to rename '%s' to '%s'", temporary, name);
+		return err_os(err, errno, "unable to rename '%s' to '%s'", temporary,
+			      name);
 	// AT_FDCWD and O_PATH descriptors can't be fsynced: open the directory itself.
 	opened = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (opened < 0 || fsync(opened) < 0)
@@ -146,8 +147,8 @@ int file_read(int dirfd, const char *path, size_t limit, char **ret, size_t *ret
 			break;
 		size += (size_t)n;
 		if (size > limit)
-			return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", path,
-				       limit);
+			return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes",
+				       path, limit);
 	}
 	data[size] = '\0';
 	*ret = take_ptr(data);
@@ -198,8 +199,8 @@ int file_replace(int dirfd, const char *path, const void *data, size_t size, mod
 		return err_os(err, errno, "unable to open the directory of '%s'", path);
 	// A leftover of a run that died is ours; O_EXCL after unlink refuses links.
 	unlinkat(parent, temporary, 0);
-	fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    mode);
+	fd = openat(parent, temporary,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return err_os(err, errno, "unable to create '%s' beside '%s'", temporary,
 			      path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where a folder below cli says what it is doing. Nobody below cli and capture prints: they
- * call the log that they were given, which may be NULL.
+ * Where a folder below cli says what it is doing. Nobody below cli and capture prints:
+ * they call the log that they were given, which may be NULL.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

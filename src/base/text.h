@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A growing text: reports, command lines, JSON to be written. Out of memory and the limit
- * are remembered and told once, by text_check(), so that a hundred text_add() calls need no
- * hundred tests.
+ * are remembered and told once, by text_check(), so that a hundred text_add() calls need
+ * no hundred tests.
  */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
