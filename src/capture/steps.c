@@ -3,6 +3,7 @@
  * What is made of a dead kernel, the small and sure first. Each step opens the memory
  * image anew, in its own worker: an image that kills the reader kills that step alone.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +16,9 @@
 #include "kernel/kernel.h"
 #include "kernel/printk.h"
 
-#define STEP_SHOW_MS	  2000
-#define STEP_BOOT_ID_SIZE 16
+#define STEP_SHOW_MS	   2000
+#define STEP_RESERVE_BYTES ((off_t)16 << 20)
+#define STEP_BOOT_ID_SIZE  16
 
 struct dead {
 	struct image *image;
@@ -194,10 +196,14 @@ static void dump_show(void *context, const struct dump_progress *progress)
 
 /* Publishes what dump_write() left; @r and @why are what it said. */
 static int dump_publish(struct record *record, int r, const struct err *why,
-			const struct dump_result *result, uint64_t duration_ms,
-			struct err *err)
+			const struct dump_result *result, bool is_late,
+			uint64_t duration_ms, struct err *err)
 {
+	char reason[sizeof(((struct record_part_meta *)NULL)->reason)];
 	int published;
+
+	snprintf(reason, sizeof(reason), "%s%.200s", is_late ? "its time was up: " : "",
+		 result->incomplete_why[0] ? result->incomplete_why : err_text(why));
 
 	if (r == 0 && result->is_complete)
 		return record_part_publish(record, RECORD_DUMP, RECORD_COMPLETE, "",
@@ -206,16 +212,25 @@ static int dump_publish(struct record *record, int r, const struct err *why,
 		r = ERR_TRUNCATED;
 	if (result->pages_written > 0)
 		published = record_part_publish(record, RECORD_DUMP, RECORD_PARTIAL,
-						result->incomplete_why[0]
-							? result->incomplete_why
-							: err_text(why),
-						duration_ms, err);
+						reason, duration_ms, err);
 	else
-		published = record_part_abandon(record, RECORD_DUMP, err_text(why),
-						duration_ms, err);
-	if (published < 0)
-		return published;
-	return err_set(err, r, "%s", err_text(why));
+		published = record_part_abandon(record, RECORD_DUMP, reason, duration_ms,
+						err);
+	return published < 0 ? published : err_set(err, r, "%s", reason);
+}
+
+/*
+ * Blocks that a dump which fills the disk leaves over: for meta.json, for the record's
+ * log, and for the next boot to come up. In a file without a name: it goes with its
+ * descriptor, whatever becomes of us. -1 where the file system can't, or has not as much.
+ */
+static int reserve_space(const struct record *record)
+{
+	int fd = openat(record->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		fallocate(fd, 0, 0, STEP_RESERVE_BYTES);
+	return fd;
 }
 
 static int step_dump(const struct capture *capture, struct record *record,
@@ -235,7 +250,7 @@ static int step_dump(const struct capture *capture, struct record *record,
 	struct dump_result result = { 0 };
 	uint64_t started = console_now_ms();
 	struct err why = { 0 };
-	int level, fd, r;
+	int level, reserve, fd, r;
 
 	r = codec_parse(orders->codec, &options.codec, &level, err);
 	if (r == 0)
@@ -252,14 +267,17 @@ static int step_dump(const struct capture *capture, struct record *record,
 	if (r < 0)
 		return r;
 	why = (struct err){ 0 };
+	reserve = reserve_space(record);
 	r = dump_write(dead.image, dead.kernel, &options, fd, &result, &why);
+	fd_closep(&reserve);
 	if (result.selection_why[0])
 		log_warning(&call->log, "pages told apart by %s only: %s",
 			    dump_selection_name(result.selection), result.selection_why);
 	log_info(&call->log, "dump: %" PRIu64 " of %" PRIu64 " pages, %.1f MiB",
 		 result.pages_written, result.pages_total,
 		 (double)result.bytes_written / (double)MIB);
-	return dump_publish(record, r, &why, &result, console_now_ms() - started, err);
+	return dump_publish(record, r, &why, &result, *call->cancel,
+			    console_now_ms() - started, err);
 }
 
 /* ---- */

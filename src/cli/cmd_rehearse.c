@@ -23,6 +23,7 @@
 enum {
 	OPTION_KERNEL_ROOT = 1000,
 	OPTION_MEMORY,
+	OPTION_DISK,
 	OPTION_CPUS,
 	OPTION_CRASHKERNEL,
 	OPTION_TRIGGER,
@@ -38,6 +39,7 @@ enum {
 static const struct option options_table[] = {
 	{ "kernel-root", required_argument, NULL, OPTION_KERNEL_ROOT },
 	{ "memory", required_argument, NULL, OPTION_MEMORY },
+	{ "disk", required_argument, NULL, OPTION_DISK },
 	{ "cpus", required_argument, NULL, OPTION_CPUS },
 	{ "crashkernel", required_argument, NULL, OPTION_CRASHKERNEL },
 	{ "trigger", required_argument, NULL, OPTION_TRIGGER },
@@ -66,7 +68,8 @@ static void catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	// `epitaph rehearse | head`: what nobody reads is no reason to leave files behind.
+	// `epitaph rehearse | head`: what nobody reads is no reason to leave files
+	// behind.
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -121,6 +124,9 @@ static int take_option(struct cli *cli, int option, struct rehearse_options *opt
 	case OPTION_MEMORY:
 		return take_number(cli, "memory", REHEARSE_MEMORY_MIN_MIB,
 				   REHEARSE_MEMORY_MAX_MIB, &options->memory_mib);
+	case OPTION_DISK:
+		return take_number(cli, "disk", REHEARSE_DISK_MIN_MIB,
+				   REHEARSE_DISK_MAX_MIB, &options->disk_mib);
 	case OPTION_CPUS:
 		return take_number(cli, "cpus", 1, REHEARSE_CPUS_MAX, &options->cpus);
 	case OPTION_CRASHKERNEL:
@@ -320,6 +326,7 @@ const struct command cmd_rehearse = {
 		"default: this\n"
 		"                       machine's own\n"
 		"      --memory MIB     of the machine; default 1024\n"
+		"      --disk MIB       default: 256 more than the memory\n"
 		"      --cpus N         default 2\n"
 		"      --crashkernel SIZE  what it reserves; default 128M\n"
 		"      --trigger sysrq|module  what brings it down; default sysrq\n"

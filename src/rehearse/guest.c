@@ -35,6 +35,7 @@
 #define TRIGGER_WAIT_MS	 30000
 #define MODULES_MAX	 256
 #define JOB_LIMIT_BYTES	 ((size_t)64 << 10)
+#define LIST_LIMIT_BYTES ((size_t)1 << 20)
 #define BYSTANDERS	 3
 #define BYSTANDER_NAP_MS 3600000
 
@@ -338,6 +339,17 @@ static bool has_record(const char *archive)
 	return found;
 }
 
+/* By way of memory: the crash may have filled the disk, and is found all the same. */
+static void keep_list(void)
+{
+	_cleanup_free char *list = NULL;
+	size_t size;
+
+	if (file_read(AT_FDCWD, "/run/list.json", LIST_LIMIT_BYTES, &list, &size, NULL) ==
+	    0)
+		file_replace(AT_FDCWD, GUEST_LIST, list, size, 0644, NULL);
+}
+
 static void next_boot(const struct job *job, struct err *err)
 {
 	int r;
@@ -349,9 +361,11 @@ static void next_boot(const struct job *job, struct err *err)
 	}
 	r = run_epitaph("collect", NULL, NULL, err);
 	if (r == 0)
-		r = run_epitaph("list", "--json", GUEST_LIST, err);
-	if (r == 0)
-		say(GUEST_FOUND);
+		r = run_epitaph("list", "--json", "/run/list.json", err);
+	if (r < 0)
+		return;
+	say(GUEST_FOUND);
+	keep_list();
 }
 
 int main(void)

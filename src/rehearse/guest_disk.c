@@ -372,7 +372,10 @@ static int make_disk(const struct rehearse_options *options, const char *tree,
 	_cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	char mkfs[PATH_MAX];
 	const char *argv[] = { mkfs, "-q", "-F", "-m", "0", "-d", tree, path, NULL };
-	uint64_t size = ((uint64_t)options->memory_mib + DISK_BASE_MIB) * MIB;
+	uint64_t size =
+		(options->disk_mib ? options->disk_mib
+				   : (uint64_t)options->memory_mib + DISK_BASE_MIB) *
+		MIB;
 	int r = process_find("mkfs.ext4", "e2fsprogs", mkfs, err);
 
 	if (r < 0)

@@ -25,6 +25,8 @@
 
 #define REHEARSE_MEMORY_MIN_MIB 256
 #define REHEARSE_MEMORY_MAX_MIB 65536
+#define REHEARSE_DISK_MIN_MIB	64
+#define REHEARSE_DISK_MAX_MIB	(1 << 20)
 #define REHEARSE_CPUS_MAX	64
 
 enum rehearse_trigger {
@@ -57,6 +59,7 @@ struct rehearse_phase_result {
 struct rehearse_options {
 	const char *kernel_root; /* "" or "/": this machine's own kernel */
 	uint32_t memory_mib;
+	uint32_t disk_mib; /* 0: as much as the memory, and some */
 	uint32_t cpus;
 	const char *crashkernel; /* "128M" */
 	enum rehearse_trigger trigger;

@@ -67,7 +67,8 @@ def output(argv, env=None, stdin=''):
 class Rehearsal:
     """One run of `epitaph rehearse --json`, and what it left in its --keep directory."""
 
-    def __init__(self, epitaph, work, series, trigger='sysrq', config='', mode=None, end=None):
+    def __init__(self, epitaph, work, series, trigger='sysrq', config='', mode=None, end=None,
+                 more=()):
         self.epitaph, self.trigger, self.series = epitaph, trigger, series
         self.kept = work / 'kept'
         self.temporary = work / 'tmp'
@@ -80,6 +81,7 @@ class Rehearsal:
             argv += ['--module', build.build_module(series), '--module-args', 'how=null']
         argv += ['--mode', mode] if mode else []
         argv += ['--end', end] if end else []
+        argv += more
         self.status, out, self.errors = output(argv, dict(os.environ,
                                                           TMPDIR=str(self.temporary)))
         try:
@@ -258,6 +260,51 @@ def case_halt(epitaph, work):
     run.check_good([phase for phase in FULL if phase != 'dump'])
 
 
+def check_partial_dump(run, reason):
+    """Not all was had, and that is what everything says; what came before is whole."""
+    result = run.result
+    check(run.status == 3 and result['verdict'] == 'incomplete',
+          f"status {run.status}, {result['verdict']}: {result['why']}\n{run.errors}")
+    check([phase['name'] for phase in result['phases']] == FULL, f"{result['phases']}")
+    run.record = Path(result['record'])
+    parts = json.loads((run.record / 'meta.json').read_text())['parts']
+    for name in 'dmesg', 'report', 'report_json', 'log':
+        check(parts[name]['state'] == 'complete', f'{name}: {parts[name]}')
+    dump = parts['dump']
+    check(dump['state'] == 'partial' and re.search(reason, dump['reason']), f'{dump}')
+    check(re.search(reason, result['why']), result['why'])
+    path = run.record / dump['file']
+    check(path.suffix == '.partial' and path.stat().st_size == dump['size_bytes'] > 1 << 20,
+          f'{path}: {dump}')
+    check(reason in (run.record / 'log').read_text(), 'the log does not say it')
+    run.check_dmesg()
+    run.check_report()
+
+
+def case_disk_full(epitaph, work):
+    config = '[capture]\nlevel = 0\ncodec = none\n'
+    run = Rehearsal(epitaph, work, '6.12', config=config, more=['--disk', '200'])
+    check_partial_dump(run, 'No space left on device')
+
+
+def case_too_late(epitaph, work):
+    config = '[capture]\nlevel = 0\ncodec = zlib:9\ndump_timeout = 1\n'
+    check_partial_dump(Rehearsal(epitaph, work, '6.12', config=config), 'its time was up')
+
+
+def case_no_disk(epitaph, work):
+    """The crash kernel never sees the disk: it says so, tells the log, and ends."""
+    config = ('[capture]\ntarget_timeout = 3\n'
+              '[kernel]\ncmdline_append = module_blacklist=virtio_blk\n')
+    run = Rehearsal(epitaph, work, '6.12', config=config)
+    check(run.status == 1 and 'no record' in run.result['why'], f'{run.result}\n{run.errors}')
+    console = Path(run.result['console']).read_text(errors='replace')
+    said = console[console.index('epitaph: crash kernel started'):]
+    for text in ('did not appear', "the dead kernel's last words", 'sysrq: Trigger a crash',
+                 run.result['marker'], 'epitaph: end reboot'):
+        check(text in said, f'{text} is not in\n{said}')
+
+
 def case_not_armed(epitaph, work):
     """A reservation that is too small: fails, says why, and leaves the console's log."""
     argv = [epitaph, 'rehearse', '--kernel-root', assets.kernel('6.12'), '--crashkernel', '32M',
@@ -299,6 +346,9 @@ CASES = {
     '6.12 null poweroff': case_full('6.12', 'module', end='poweroff'),
     '6.12 dmesg mode, poweroff, panic_log': case_dmesg_mode,
     '6.1 dmesg mode, halt': case_halt,
+    'disk full': case_disk_full,
+    'dump too late': case_too_late,
+    'no disk': case_no_disk,
     'a machine that can not be armed': case_not_armed,
     'interrupted': case_interrupted,
 }
