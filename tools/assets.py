@@ -187,7 +187,8 @@ def release_of(series, update=False):
     choice = cache_dir() / f'series-{series}'
     if update or not choice.exists():
         release = newest_release(series)
-        part = choice.with_suffix(f'.{os.getpid()}')
+        choice.parent.mkdir(parents=True, exist_ok=True)
+        part = choice.with_name(f'.{choice.name}.{os.getpid()}')
         part.write_text(release + '\n')
         part.rename(choice)
     return choice.read_text().strip()
