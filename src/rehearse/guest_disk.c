@@ -393,7 +393,7 @@ static int add_module(struct initramfs *image, const struct module_set *set, siz
 	size_t size;
 	int r = module_file_read(module_set_path(set, i), &data, &size, err);
 
-	snprintf(name, sizeof(name), "%s/%03zu-%.64s.ko", GUEST_MODULES_DIR + 1, i,
+	snprintf(name, sizeof(name), "%s/%03zu-%.64s.ko", &GUEST_MODULES_DIR[1], i,
 		 module_set_name(set, i));
 	return r < 0 ? r : initramfs_add_file(image, name, 0644, data, size, err);
 }
@@ -402,7 +402,7 @@ static int fill_initramfs(struct initramfs *image, const struct module_set *set,
 			  struct err *err)
 {
 	static const char *const directories[] = { "dev", "proc", "sys", "disk",
-						   GUEST_MODULES_DIR + 1 };
+						   &GUEST_MODULES_DIR[1] };
 	_cleanup_free uint8_t *program = NULL;
 	char path[PATH_MAX];
 	size_t size;
