@@ -151,8 +151,9 @@ def package_file(package, version=None):
         say(f'downloading {wanted}')
         with tempfile.TemporaryDirectory(prefix='.download.', dir=store) as work:
             os.chmod(work, 0o755)
-            done = subprocess.run(['apt-get', 'download', '-qq', wanted], cwd=work,
-                                  stdout=sys.stderr)
+            # As the user that we are: apt's own may not enter the cache of another.
+            done = subprocess.run(['apt-get', '-o', 'APT::Sandbox::User=', 'download', '-qq',
+                                   wanted], cwd=work, stdout=sys.stderr)
             deb = cached(Path(work))
             if done.returncode or not deb:
                 return None
