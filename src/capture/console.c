@@ -6,13 +6,15 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "record/progress.h"
 
 /* That a line may wait for a console which is only slow: 11 KB/s at 115200 baud. */
-#define CONSOLE_WAIT_MS 500
+#define CONSOLE_WAIT_MS	 500
+#define CONSOLE_DRAIN_MS 20
 
 uint64_t console_now_ms(void)
 {
@@ -73,6 +75,20 @@ void console_show(const struct console *console, const char *prefix, const char 
 	}
 	text[n++] = '\n';
 	console_write(console->fd, text, (size_t)n);
+}
+
+void console_drain(const struct console *console)
+{
+	int pending = 0;
+
+	for (int waited = 0; waited < CONSOLE_WAIT_MS; waited += CONSOLE_DRAIN_MS) {
+		if (console->fd < 0 || ioctl(console->fd, TIOCOUTQ, &pending) < 0)
+			return;
+		// One round more than the driver's buffer takes: the chip has its own.
+		poll(NULL, 0, CONSOLE_DRAIN_MS);
+		if (pending == 0)
+			return;
+	}
 }
 
 static const char *console_level_word(enum log_level level)

@@ -43,6 +43,9 @@ void console_say(struct console *console, enum log_level level, const char *mess
 /* Shown, not kept: progress, and the dead kernel's words. */
 void console_show(const struct console *console, const char *prefix, const char *line);
 
+/* Waits, for a short time at most, until a serial line has sent what it was given. */
+void console_drain(const struct console *console);
+
 /* A log into @console, which it borrows. */
 struct log console_log(struct console *console);
 

@@ -81,5 +81,6 @@ int main(int argc, char **argv)
 		log_error(&capture.log, "%s", err_text(&err));
 	capture_all(&capture);
 	log_info(&capture.log, PROGRESS_END "%s", orders_end_name(capture.orders.end));
+	console_drain(console);
 	finish_machine(capture.orders.end, &capture.log);
 }

@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -58,6 +59,8 @@ static void say(const char *fmt, ...)
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	dprintf(STDOUT_FILENO, GUEST_PREFIX "%s\n", line);
+	// The serial driver sends it later, and a panic ends that.
+	tcdrain(STDOUT_FILENO);
 }
 
 static _Noreturn void power_off(void)
@@ -219,19 +222,36 @@ static int run_epitaph(const char *word, const char *option, const char *output,
 	return 0;
 }
 
-/* Tasks of user space that a dump can be asked about. */
-static void start_bystanders(void)
+/* Tasks of user space that a dump can be asked about; here once they have their names. */
+static int start_bystanders(struct err *err)
 {
+	int fds[2];
+	char ready;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_os(err, errno, "unable to make a pipe");
 	for (int i = 0; i < BYSTANDERS; i++) {
 		char name[16];
+		pid_t pid = fork();
 
+		if (pid < 0)
+			return err_os(err, errno, "unable to fork");
+		if (pid > 0)
+			continue;
 		snprintf(name, sizeof(name), "bystander-%d", i);
-		if (fork() == 0) {
-			prctl(PR_SET_NAME, name);
-			for (;;)
-				poll(NULL, 0, BYSTANDER_NAP_MS);
-		}
+		prctl(PR_SET_NAME, name);
+		while (write(fds[1], "", 1) < 0 && errno == EINTR)
+			;
+		for (;;)
+			poll(NULL, 0, BYSTANDER_NAP_MS);
 	}
+	for (int i = 0; i < BYSTANDERS; i++) {
+		if (fd_read_full(fds[0], &ready, 1, err) < 0)
+			return err_in(err, ERR_OS, "waiting for the bystanders");
+	}
+	close(fds[0]);
+	close(fds[1]);
+	return 0;
 }
 
 static int record_tasks(struct err *err)
@@ -309,7 +329,9 @@ static void first_boot(const struct job *job, struct err *err)
 	// For whoever wants to know; `arm` has said that it is armed.
 	run_epitaph("status", "--json", GUEST_STATUS, NULL);
 	say(GUEST_ARMED);
-	start_bystanders();
+	r = start_bystanders(err);
+	if (r < 0)
+		return;
 	fd = open(GUEST_STATE, O_WRONLY | O_CREAT | O_APPEND, 0644);
 	if (fd < 0 || write(fd, "x", 1) != 1) {
 		err_os(err, errno, "unable to write '" GUEST_STATE "'");
