@@ -54,11 +54,8 @@ int capture_read_orders(struct capture *capture, struct err *err)
 
 	snprintf(path, sizeof(path), "%s%s", capture->root, ORDERS_PATH);
 	r = file_read(AT_FDCWD, path, ORDERS_LIMIT_BYTES, &json, &size, err);
-	if (r == 0) {
+	if (r == 0)
 		r = orders_parse(json, size, &orders, err);
-		if (r < 0)
-			orders_done(&orders);
-	}
 	if (r < 0)
 		return err_in(err, r, "reading the orders '%s'", path);
 	orders_done(&capture->orders);
