@@ -56,6 +56,8 @@ void target_disk_load_modules(const char *root, const struct orders *orders,
 			log_warning(log,
 				    "unable to load '%s': %s; the disk may not appear",
 				    path, strerror(-r));
+		// It lies in RAM, of which there is little, and nobody reads it again.
+		unlink(path);
 	}
 	if (orders->module_count > 0)
 		log_info(log, "%zu of %zu modules loaded", loaded, orders->module_count);
@@ -189,13 +191,16 @@ int target_disk_wait(const char *root, const struct orders_target *target,
 int target_disk_mount(const char *device, const struct orders_target *target,
 		      const char *mount_point, const struct log *log, struct err *err)
 {
+	// The path of the orders is from the top of the file system; a btrfs may have
+	// another subvolume as its default.
+	const char *options = strcmp(target->fstype, "btrfs") == 0 ? "subvolid=5" : NULL;
 	int why = 0;
 
 	if (mkdir(mount_point, 0700) < 0 && errno != EEXIST)
 		return err_os(err, errno, "unable to create '%s'", mount_point);
 	for (int i = 0; i < TARGET_MOUNT_TRIES; i++) {
 		if (mount(device, mount_point, target->fstype,
-			  MS_NOATIME | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0) {
+			  MS_NOATIME | MS_NOSUID | MS_NODEV | MS_NOEXEC, options) == 0) {
 			log_info(log, "'%s' (%s) mounted", device, target->fstype);
 			return 0;
 		}
