@@ -10,13 +10,14 @@
 #include "base/fd.h"
 #include "base/text.h"
 
-#define IMAGE_MAX_BYTES	   ((size_t)256 << 20) /* of the file */
-#define UNPACKED_MAX_BYTES ((uint64_t)1 << 30) /* of the kernel in it: bombs end here */
-#define CONFIG_MAX_BYTES   ((size_t)8 << 20)
-#define CHUNK_BYTES	   ((size_t)1 << 20)
-#define MARK_BYTES	   8
-#define MARK_START	   "IKCFG_ST"
-#define MARK_END	   "IKCFG_ED"
+#define IMAGE_MAX_BYTES	    ((size_t)256 << 20) /* of the file */
+#define UNPACKED_MAX_BYTES  ((uint64_t)1 << 30) /* of the kernel in it: bombs end here */
+#define CONFIG_MAX_BYTES    ((size_t)8 << 20)
+#define UNPACKED_SIZE_BYTES 4 /* scripts/Makefile.lib, size_append */
+#define CHUNK_BYTES	    ((size_t)1 << 20)
+#define MARK_BYTES	    8
+#define MARK_START	    "IKCFG_ST"
+#define MARK_END	    "IKCFG_ED"
 
 static void archive_freep(struct archive **archive)
 {
@@ -59,6 +60,8 @@ int embedded_config_unpack(const uint8_t *data, size_t size, char **ret, struct 
 
 	if (r < 0)
 		return r;
+	if (archive_filter_count(archive) < 2) // the last is "none"
+		return err_set(err, ERR_CORRUPT, "is packed in no way that is known");
 	while ((n = archive_read_data(archive, chunk, sizeof(chunk))) > 0)
 		text_add_bytes(&text, chunk, (size_t)n);
 	if (n < 0)
@@ -110,9 +113,7 @@ static void search_step(struct search *search, size_t count)
 }
 
 /*
- * Reads until the configuration is whole. A payload may have bytes behind its end (the
- * kernel's build adds the unpacked size, scripts/Makefile.lib size_append), which not
- * every filter takes: an error after what was looked for is none.
+ * Reads until the configuration is whole. An error after what was looked for is none.
  */
 static int stream_search(struct archive *archive, struct search *search, struct err *err)
 {
@@ -161,19 +162,17 @@ static void image_payload(const uint8_t *image, size_t size, const uint8_t **ret
 	*ret_size = (size_t)MIN(length, size - start);
 }
 
-int embedded_config_find(const uint8_t *image, size_t size, char **ret, struct err *err)
+static int payload_search(const uint8_t *payload, size_t size, char **ret,
+			  struct err *err)
 {
 	_cleanup_(archive_freep) struct archive *archive = NULL;
 	struct search *search = calloc(1, sizeof(*search));
-	const uint8_t *payload;
-	size_t payload_size;
 	int r;
 
 	if (!search)
 		return err_nomem(err);
 	search->packed.limit = CONFIG_MAX_BYTES;
-	image_payload(image, size, &payload, &payload_size);
-	r = stream_open(payload, payload_size, &archive, err);
+	r = stream_open(payload, size, &archive, err);
 	if (r == 0)
 		r = stream_search(archive, search, err);
 	if (r == 0)
@@ -181,8 +180,28 @@ int embedded_config_find(const uint8_t *image, size_t size, char **ret, struct e
 	if (r == 0)
 		r = embedded_config_unpack((const uint8_t *)text_get(&search->packed),
 					   search->packed.size, ret, err);
+	if (r < 0 && search->is_done)
+		r = err_in(err, r, "its configuration");
 	text_done(&search->packed);
 	free(search);
+	return r;
+}
+
+/*
+ * Some filters lose their last block for what stands behind the stream's end (lzma, xz),
+ * others want it all (gzip, where the unpacked size is the stream's own end).
+ */
+int embedded_config_find(const uint8_t *image, size_t size, char **ret, struct err *err)
+{
+	const uint8_t *payload;
+	size_t payload_size;
+	int r;
+
+	image_payload(image, size, &payload, &payload_size);
+	r = payload_search(payload, payload_size, ret, err);
+	if (r < 0 && payload != image && payload_size > UNPACKED_SIZE_BYTES &&
+	    payload_search(payload, payload_size - UNPACKED_SIZE_BYTES, ret, NULL) == 0)
+		return 0;
 	return r;
 }
 
