@@ -100,10 +100,24 @@ static void print_detail(const char *name, const char *text)
 	print_wrapped(text, 20);
 }
 
-static void print_finding(const struct finding *finding, bool is_verbose, bool has_colour)
+/* Without a configuration a row is as unknown as the one before: that is told once. */
+static bool finding_repeats(const struct finding *finding, const struct finding *before)
+{
+	return before && finding->state == REQUIREMENT_UNKNOWN &&
+	       before->state == REQUIREMENT_UNKNOWN && finding->requirement->any_of[0] &&
+	       before->requirement->any_of[0] &&
+	       strcmp(finding->value, before->value) == 0;
+}
+
+static void print_finding(const struct finding *finding, const struct finding *before,
+			  bool is_verbose, bool has_colour)
 {
 	print_state(finding->state, has_colour);
 	printf("%-16s ", finding->requirement->name);
+	if (!is_verbose && finding_repeats(finding, before)) {
+		printf("for the same reason\n");
+		return;
+	}
 	print_wrapped(finding->value, VALUE_COLUMN);
 	if (finding->state == REQUIREMENT_OK && !is_verbose)
 		return;
@@ -159,7 +173,7 @@ static void check_print(const struct check *check, bool is_verbose)
 			       titles[finding->requirement->group]);
 			group = finding->requirement->group;
 		}
-		print_finding(finding, is_verbose, has_colour);
+		print_finding(finding, i ? finding - 1 : NULL, is_verbose, has_colour);
 	}
 	putchar('\n');
 	print_verdict(check);

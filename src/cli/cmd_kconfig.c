@@ -73,18 +73,18 @@ static void print_fragment(const struct kconfig_options *options)
 {
 	_cleanup_text struct text done = { 0 };
 
-	printf("# What a kernel needs to be captured by epitaph, or to capture: for "
-	       "%s, %s.\n"
-	       "# scripts/kconfig/merge_config.sh .config THIS_FILE; then see that each "
-	       "line is\n"
-	       "# in the .config: epitaph check --kernel-config .config\n"
+	printf("# What epitaph needs of a kernel: %s, %s.\n"
+	       "#   scripts/kconfig/merge_config.sh .config THIS_FILE\n"
+	       "#   epitaph check --kernel-config .config\n"
+	       "# merge_config.sh tells what was not taken; VMCORE_INFO is selected by "
+	       "others.\n"
 	       "# The drivers of your disk and its file system come on top, built in or "
 	       "as\n"
 	       "# modules.\n",
 	       kernel_arch_name(options->arch),
-	       !options->is_dump     ? "the system's kernel"
-	       : !options->is_system ? "the crash kernel"
-				     : "one kernel for both");
+	       !options->is_dump     ? "for the one that may crash"
+	       : !options->is_system ? "for the one that captures"
+				     : "for both, system and capture");
 	for (size_t i = 0; i < kernel_requirement_count; i++) {
 		const struct requirement *row = &kernel_requirements[i];
 		bool is_dump = row->group == REQUIREMENT_DUMP_KERNEL;

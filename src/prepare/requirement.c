@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOADED_ROW "loaded" /* of machine_requirements */
+/* Of machine_requirements. */
+#define LOADED_ROW "loaded"
+#define IMAGE_ROW  "kernel-image" /* can be asked of a file, too */
 
 const char *requirement_state_name(enum requirement_state state)
 {
@@ -58,7 +60,22 @@ static bool requirement_applies(const struct check_subject *subject,
 		return false;
 	if (row->any_of[0])
 		return row->arch == ARCH_ANY || (row->arch & arch);
-	return subject->is_machine || strcmp(row->name, "kernel-image") == 0;
+	if (strcmp(row->name, IMAGE_ROW) == 0)
+		return subject->has_image;
+	return subject->is_machine;
+}
+
+/* What is loaded stays, whatever could not be loaded again; and what another tool loaded
+ * has its own kernel and disk. */
+static bool failure_can_wait(const struct check_subject *subject,
+			     const struct requirement *row)
+{
+	if (!subject->armed.kexec.is_loaded)
+		return false;
+	if (row->is_for_loading)
+		return true;
+	return !subject->armed.is_armed && (row->group == REQUIREMENT_TARGET ||
+					    row->group == REQUIREMENT_DUMP_KERNEL);
 }
 
 static void requirement_ask(const struct check_subject *subject,
@@ -67,8 +84,7 @@ static void requirement_ask(const struct check_subject *subject,
 	finding->requirement = row;
 	finding->state = REQUIREMENT_UNKNOWN;
 	row->probe(subject, row, finding);
-	if (finding->state == REQUIREMENT_FAILS && row->is_for_loading &&
-	    subject->armed.kexec.is_loaded)
+	if (finding->state == REQUIREMENT_FAILS && failure_can_wait(subject, row))
 		finding->state = REQUIREMENT_WARNING;
 	if (finding->state == REQUIREMENT_OK)
 		finding->todo[0] = '\0';

@@ -259,7 +259,8 @@ const struct requirement kernel_requirements[] = {
 			"epitaph.conf",
 		.arch = ARCH_ANY,
 		.any_of = { "CRASH_DUMP" },
-		.fragment = { "CRASH_DUMP" },
+		// since v6.9 it depends on KEXEC_CORE, which KEXEC selects
+		.fragment = { "KEXEC", "CRASH_DUMP" },
 	},
 	{
 		.name = "proc-vmcore",

@@ -78,7 +78,9 @@ static void probe_reserved(const struct check_subject *subject,
 	if (!check_subject_has(subject, CRASH_SIZE)) {
 		finding_set(
 			finding, subject->has_sysfs ? row->missing : REQUIREMENT_UNKNOWN,
-			"", "use a kernel that has CRASH_DUMP and KEXEC",
+			"",
+			subject->has_sysfs ? "use a kernel that has CRASH_DUMP and KEXEC"
+					   : NULL,
 			subject->has_sysfs ? "this kernel has no " CRASH_SIZE : NO_SYSFS);
 		return;
 	}
@@ -125,10 +127,10 @@ static void probe_kernel_image(const struct check_subject *subject,
 {
 	const struct kernel_image *image = &subject->image;
 
-	if (!subject->has_image)
+	if (subject->is_machine && !subject->release[0] && !subject->config->kernel[0])
 		finding_set(finding, REQUIREMENT_UNKNOWN, "",
-			    "check the image too: epitaph check --kernel FILE",
-			    "no image was named");
+			    "name it: 'image' in [kernel] of epitaph.conf", "%s",
+			    err_text(&subject->image_err));
 	else if (subject->image_result < 0)
 		finding_set(finding, row->missing, "", NULL, "%s",
 			    err_text(&subject->image_err));
@@ -333,8 +335,10 @@ static void probe_loaded(const struct check_subject *subject,
 	} else if (armed->kexec.is_loaded) {
 		finding_set(finding, REQUIREMENT_WARNING, CRASH_LOADED,
 			    "nothing, if that is what you want; epitaph arm replaces it",
-			    "by %s; whether that captures a panic is not checked here",
-			    tool ? tool->name : "another tool");
+			    tool ? "by %s; whether that captures a panic is not checked "
+				   "here"
+				 : "%s",
+			    tool ? tool->name : armed->reason);
 	} else {
 		finding_set(finding, row->missing,
 			    check_subject_has(subject, CRASH_LOADED) ? CRASH_LOADED : "",

@@ -45,7 +45,8 @@ void probe_target(const struct check_subject *subject, const struct requirement 
 			    subject->root[0]
 				    ? "record /proc/self/mountinfo, /sys/devices "
 				      "and the device too"
-				    : "check as root",
+			    : geteuid() == 0 ? "check where the device can be opened"
+					     : "check as root",
 			    "%s", err_text(&subject->target_err));
 	else
 		finding_set(finding, row->missing, "/proc/self/mountinfo", NULL, "%s",
