@@ -64,39 +64,15 @@ static void probe_crashkernel(const struct check_subject *subject,
 			    "no crashkernel= on the command line");
 }
 
-static void probe_reserved(const struct check_subject *subject,
-			   const struct requirement *row, struct finding *finding)
+/* There is some: is it enough? */
+static void reserved_compare(const struct check_subject *subject,
+			     const struct requirement *row, struct finding *finding)
 {
 	const struct armed_status *armed = &subject->armed;
-	uint64_t reserved = armed->kexec.reserved_bytes, load, needed;
 	struct capture_image_size image = { GUESS_IMAGE_BYTES, GUESS_UNPACKED_BYTES };
+	uint64_t reserved = armed->kexec.reserved_bytes, load, needed;
 	unsigned long long mib = (unsigned long long)(reserved / MIB);
-	char value[64] = "";
 
-	if (subject->cmdline)
-		cmdline_crashkernel(subject->cmdline, value, sizeof(value));
-	if (!check_subject_has(subject, CRASH_SIZE)) {
-		finding_set(
-			finding, subject->has_sysfs ? row->missing : REQUIREMENT_UNKNOWN,
-			"",
-			subject->has_sysfs ? "use a kernel that has CRASH_DUMP and KEXEC"
-					   : NULL,
-			subject->has_sysfs ? "this kernel has no " CRASH_SIZE : NO_SYSFS);
-		return;
-	}
-	if (reserved == 0) {
-		finding_set(
-			finding, row->missing, CRASH_SIZE,
-			value[0] ? "see why: dmesg | grep -i crashkernel; too much for "
-				   "this machine's memory, or a range that it is not in?"
-				 : NULL,
-			value[0] ? "nothing, in spite of %s" : "nothing%s", value);
-		return;
-	}
-	if (armed->has_state) {
-		image.file_bytes = armed->state.image_bytes;
-		image.unpacked_bytes = armed->state.unpacked_bytes;
-	}
 	if (subject->image_result < 0) {
 		finding_set(
 			finding, REQUIREMENT_OK, CRASH_SIZE, NULL,
@@ -104,6 +80,10 @@ static void probe_reserved(const struct check_subject *subject,
 			"found",
 			mib);
 		return;
+	}
+	if (armed->has_state) {
+		image.file_bytes = armed->state.image_bytes;
+		image.unpacked_bytes = armed->state.unpacked_bytes;
 	}
 	load = align_up(arm_load_bytes(&subject->image, &image), MIB);
 	needed = align_up(arm_needed_bytes(&subject->image, &image), MIB);
@@ -118,6 +98,30 @@ static void probe_reserved(const struct check_subject *subject,
 		snprintf(finding->todo, sizeof(finding->todo),
 			 "reserve more: crashkernel=%lluM",
 			 (unsigned long long)(align_up(needed, 16 * MIB) / MIB));
+}
+
+static void probe_reserved(const struct check_subject *subject,
+			   const struct requirement *row, struct finding *finding)
+{
+	char value[256] = "";
+
+	if (subject->cmdline)
+		cmdline_crashkernel(subject->cmdline, value, sizeof(value));
+	if (!subject->has_sysfs)
+		finding_set(finding, REQUIREMENT_UNKNOWN, "", NULL, NO_SYSFS);
+	else if (!check_subject_has(subject, CRASH_SIZE))
+		finding_set(finding, row->missing, "",
+			    "use a kernel that has CRASH_DUMP and KEXEC",
+			    "this kernel has no " CRASH_SIZE);
+	else if (subject->armed.kexec.reserved_bytes)
+		reserved_compare(subject, row, finding);
+	else if (value[0])
+		finding_set(finding, row->missing, CRASH_SIZE,
+			    "see why: dmesg | grep -i crashkernel; too much for this "
+			    "machine's memory, or a range that it is not in?",
+			    "nothing, in spite of %s", value);
+	else
+		finding_set(finding, row->missing, CRASH_SIZE, NULL, "nothing");
 }
 
 /* ---- the crash kernel ---- */

@@ -207,13 +207,15 @@ static uint64_t subtract(uint64_t from, uint64_t what)
 
 /*
  * Log, report and dump of now: the memory that the level keeps, by half where it is
- * packed (dumps of Debian's 6.1 and 6.12 shrink to less than a third), and 16 MiB for
- * what is small. A guess: a kernel that dies of using memory uses more then.
+ * packed, and 16 MiB for what is small. MemTotal is without the kernel itself and what it
+ * took at boot: 64 MiB, and a 64th for the descriptors of pages. Measured: 118 MiB were
+ * kept of an idle guest with 1 GiB and 6.12, and 45 MiB written. A guess: a kernel that
+ * dies of using memory uses more then.
  */
 static uint64_t guess_record_bytes(const struct config *config, const struct memory *now)
 {
 	const uint64_t small = 16 * MIB;
-	uint64_t kept = now->total;
+	uint64_t kept = now->total + now->total / 64 + 64 * MIB;
 
 	if (config->mode == ORDERS_DMESG)
 		return small;

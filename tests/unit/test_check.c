@@ -332,6 +332,149 @@ static void fragment_meets_the_requirements(void **state)
 	}
 }
 
+/* ---- probes that a recorded machine can't answer ---- */
+
+static const struct requirement *row_find(const char *name)
+{
+	for (size_t i = 0; i < kernel_requirement_count; i++) {
+		if (strcmp(kernel_requirements[i].name, name) == 0)
+			return &kernel_requirements[i];
+	}
+	for (size_t i = 0; i < machine_requirement_count; i++) {
+		if (strcmp(machine_requirements[i].name, name) == 0)
+			return &machine_requirements[i];
+	}
+	fail_msg("no row '%s'", name);
+	return NULL;
+}
+
+struct made {
+	struct check_subject subject;
+	struct config config;
+	struct finding finding;
+};
+
+static struct made *made_new(void)
+{
+	struct made *made = calloc(1, sizeof(*made));
+
+	config_init(&made->config);
+	made->subject.root = "";
+	made->subject.config = &made->config;
+	made->subject.is_machine = true;
+	return made;
+}
+
+static enum requirement_state made_ask(struct made *made, const char *name)
+{
+	const struct requirement *row = row_find(name);
+
+	memset(&made->finding, 0, sizeof(made->finding));
+	row->probe(&made->subject, row, &made->finding);
+	return made->finding.state;
+}
+
+/* Of "1160 MiB are free; a record of now would take about 39 MiB". */
+static unsigned long long room_wanted(struct made *made)
+{
+	unsigned long long room = 0, wanted = 0;
+
+	made_ask(made, "room");
+	if (sscanf(made->finding.value,
+		   "%llu MiB are free; a record of now would take about %llu MiB", &room,
+		   &wanted) != 2)
+		fail_msg("%s", made->finding.value);
+	assert_int_equal(made->finding.state, room == 0	      ? REQUIREMENT_FAILS
+					      : room < wanted ? REQUIREMENT_WARNING
+							      : REQUIREMENT_OK);
+	return wanted;
+}
+
+static void room_goes_by_what_is_kept(void **state)
+{
+	_cleanup_free struct made *made = made_new();
+	unsigned long long level_31, level_0, unpacked;
+
+	strcpy(made->subject.target.mount_point, "/tmp");
+	level_31 = room_wanted(made);
+	assert_true(level_31 >= 16 + 32);
+	made->config.dump_level = 0;
+	level_0 = room_wanted(made);
+	assert_true(level_0 > level_31);
+	strcpy(made->config.codec, "none");
+	unpacked = room_wanted(made);
+	assert_in_range(unpacked, (level_0 - 16) * 2 - 2, (level_0 - 16) * 2 + 32);
+	made->config.mode = ORDERS_DMESG;
+	assert_int_equal(room_wanted(made), 16);
+	strcpy(made->subject.target.mount_point, "/nonexistent");
+	assert_int_equal(made_ask(made, "room"), REQUIREMENT_UNKNOWN);
+	made->subject.target_result = ERR_UNSUPPORTED;
+	assert_int_equal(made_ask(made, "room"), REQUIREMENT_UNKNOWN);
+	// a full file system, where there is one
+	made->subject.target_result = 0;
+	strcpy(made->subject.target.mount_point, "/proc");
+	room_wanted(made);
+	assert_int_equal(made->finding.state, REQUIREMENT_FAILS);
+}
+
+static void one_cpu_or_told_so(void **state)
+{
+	_cleanup_free struct made *made = made_new();
+
+	made->subject.dump.text = (char *)"CONFIG_SMP=y\n";
+	assert_int_equal(made_ask(made, "smp"), REQUIREMENT_OK);
+	made->subject.armed.is_armed = true;
+	strcpy(made->subject.armed.state.cmdline, "console=ttyS0 panic=1");
+	assert_int_equal(made_ask(made, "smp"), REQUIREMENT_WARNING);
+	strcpy(made->subject.armed.state.cmdline, "console=ttyS0 nr_cpus=1");
+	assert_int_equal(made_ask(made, "smp"), REQUIREMENT_OK);
+	strcpy(made->subject.armed.state.cmdline, "");
+	made->subject.dump.text = (char *)"# CONFIG_SMP is not set\n";
+	assert_int_equal(made_ask(made, "smp"), REQUIREMENT_OK);
+}
+
+/* What is only needed to load is no failure once that is done; what is needed to capture
+ * is one, unless another tool is to do it. */
+static void what_is_loaded_stays(void **state)
+{
+	static const struct {
+		bool is_loaded, is_armed;
+		enum requirement_state image, target;
+	} cases[] = {
+		{ false, false, REQUIREMENT_FAILS, REQUIREMENT_FAILS },
+		{ true, false, REQUIREMENT_WARNING, REQUIREMENT_WARNING },
+		{ true, true, REQUIREMENT_WARNING, REQUIREMENT_FAILS },
+	};
+	_cleanup_free struct made *made = made_new();
+
+	strcpy(made->subject.release, "6");
+	made->subject.has_image = true;
+	made->subject.image_result = ERR_NOTFOUND;
+	made->subject.target_result = ERR_UNSUPPORTED;
+	made->subject.system_result = made->subject.dump_result = ERR_NOTFOUND;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free struct finding *findings = NULL;
+		size_t count, seen = 0;
+
+		made->subject.armed.kexec.is_loaded = cases[i].is_loaded;
+		made->subject.armed.is_armed = cases[i].is_armed;
+		assert_int_equal(
+			requirement_check(&made->subject, &findings, &count, NULL), 0);
+		for (size_t j = 0; j < count; j++) {
+			const char *name = findings[j].requirement->name;
+
+			if (strcmp(name, "kernel-image") == 0) {
+				assert_int_equal(findings[j].state, cases[i].image);
+				seen++;
+			} else if (strcmp(name, "target") == 0) {
+				assert_int_equal(findings[j].state, cases[i].target);
+				seen++;
+			}
+		}
+		assert_int_equal(seen, 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +487,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(first_place_wins, fake_tree_setup,
 						fake_tree_teardown),
 		cmocka_unit_test(rows_are_whole),
+		cmocka_unit_test(room_goes_by_what_is_kept),
+		cmocka_unit_test(one_cpu_or_told_so),
+		cmocka_unit_test(what_is_loaded_stays),
 		cmocka_unit_test_setup_teardown(fragment_meets_the_requirements,
 						fake_tree_setup, fake_tree_teardown),
 	};
