@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "image/image_flat.h"
 #include "image/image_format.h"
 
 static const struct image_ops *const formats[] = {
@@ -28,9 +29,6 @@ static const struct {
 	uint32_t size;
 	const char *what;
 } strangers[] = {
-	{ 0, "makedumpfile\0\0\0\0", 16,
-	  "a flattened dump (makedumpfile -F), which is not supported yet; "
-	  "makedumpfile -R makes a plain one of it" },
 	{ 0, "DISKDUMP", 8,
 	  "a dump of the old diskdump facility, which is not supported" },
 	{ 0, "PAGEDU64", 8, "a Windows crash dump" },
@@ -197,17 +195,59 @@ static int refuse(const char *path, const uint8_t *head, size_t size, struct err
 		       path);
 }
 
+/* As much as the file has at its beginning, at most IMAGE_HEAD_SIZE. */
+static int read_head(struct image *image, uint8_t *head, size_t *ret_size,
+		     struct err *err)
+{
+	size_t size = (size_t)MIN((uint64_t)IMAGE_HEAD_SIZE, image->file.size);
+	int r = image_file_read(&image->file, 0, head, size, err);
+
+	// Of a flattened dump that was cut there may be a hole behind the header.
+	while (r == ERR_TRUNCATED && size > 1) {
+		size /= 2;
+		r = image_file_read(&image->file, 0, head, size, err);
+	}
+	if (r < 0)
+		return err_in(err, r, "reading the beginning of '%s'", image->path);
+	*ret_size = size;
+	return 0;
+}
+
+/* Looks inside where the file is a flattened one. */
+static int unflatten(struct image *image, uint8_t *head, size_t *size, struct err *err)
+{
+	const char *why;
+	int r;
+
+	if (!image_flat_probe(head, *size))
+		return 0;
+	r = image_file_unflatten(&image->file, err);
+	if (r < 0)
+		return err_in(err, r, "opening '%s'", image->path);
+	image->info.is_flattened = true;
+	why = image_flat_broken_why(image->file.flat);
+	if (why)
+		image_set_incomplete(image, "%s", why);
+	if (image->file.size == 0)
+		return err_set(err, ERR_TRUNCATED,
+			       "'%s' is a flattened dump with nothing inside",
+			       image->path);
+	return read_head(image, head, size, err);
+}
+
 static int open_format(struct image *image, struct err *err)
 {
 	_cleanup_free uint8_t *head = malloc(IMAGE_HEAD_SIZE);
-	size_t size = (size_t)MIN((uint64_t)IMAGE_HEAD_SIZE, image->file.size);
+	size_t size = 0;
 	int r;
 
 	if (!head)
 		return err_nomem(err);
-	r = image_file_read(&image->file, 0, head, size, err);
+	r = read_head(image, head, &size, err);
+	if (r == 0)
+		r = unflatten(image, head, &size, err);
 	if (r < 0)
-		return err_in(err, r, "reading the beginning of '%s'", image->path);
+		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(formats) && !image->ops; i++)
 		if (formats[i]->probe(head, size))
 			image->ops = formats[i];

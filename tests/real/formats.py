@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What other programs make of a reference dump, read by epitaph.
+
+    formats.py LAB [EPITAPH]            LAB as tests/vm/lab.py makes it
+
+makedumpfile writes the dump plain and in each other form that it has. A form is read
+right if what `epitaph save` makes of it is, byte for byte, what it makes of the plain one,
+and if `epitaph show` says the same of it.
+"""
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+import assets  # noqa: E402
+
+
+class Test:
+    def __init__(self, lab, epitaph, work):
+        self.vmcore, self.epitaph, self.work = lab / 'vmcore', epitaph, work
+        self.passed = self.failed = 0
+
+    def check(self, name, right, *why):
+        self.passed, self.failed = self.passed + bool(right), self.failed + (not right)
+        print(f'{"ok  " if right else "FAIL"} {name}', flush=True)
+        if not right:
+            for each in why:
+                print(f'     {str(each)[:2000]}')
+
+    def makedumpfile(self, *arguments, to=None):
+        argv, env = assets.peer_command('makedumpfile', '--message-level', '4', *arguments)
+        with open(to or '/dev/null', 'wb') as out:
+            return subprocess.run(argv, env=env, stdout=out, check=True)
+
+    def saved(self, source):
+        """What save makes of it: one thread, so that the pages' order is the same."""
+        out = self.work / 'saved'
+        out.unlink(missing_ok=True)
+        done = subprocess.run([self.epitaph, 'save', '--threads', '1', '--level', '0', source,
+                               out], stdout=subprocess.DEVNULL)
+        return done.returncode in (0, 3) and out.read_bytes()
+
+    def shown(self, source):
+        done = subprocess.run([self.epitaph, 'show', '--json', source], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        facts = json.loads(done.stdout or '{}')
+        for key in 'source', 'path', 'files', 'dump':
+            facts.pop(key, None)
+        return done.returncode, facts, done.stderr
+
+    def same(self, name, one, other):
+        a, b = self.saved(one), self.saved(other)
+        self.check(f'{name}: the same memory', a and a == b)
+        a, b = self.shown(one), self.shown(other)
+        self.check(f'{name}: the same report', a[:2] == b[:2] and a[0] == 0, a[2], b[2])
+
+    def flattened(self, plain):
+        flat = self.work / 'flat'
+        self.makedumpfile('-F', '-l', '-d', '31', self.vmcore, to=flat)
+        self.same('flattened', plain, flat)
+        size = flat.stat().st_size
+        with open(flat, 'r+b') as file:
+            file.truncate(size - size // 10)
+        code, facts, _ = self.shown(flat)
+        self.check('flattened, cut: says so, and what it can', code == 3 and facts, code)
+        flat.unlink()
+        elf = self.work / 'plain.elf'
+        self.makedumpfile('-E', '-d', '31', self.vmcore, elf)
+        self.makedumpfile('-E', '-F', '-d', '31', self.vmcore, to=flat)
+        self.same('flattened ELF', elf, flat)
+
+    def run(self):
+        plain = self.work / 'plain'
+        self.makedumpfile('-l', '-d', '31', self.vmcore, plain)
+        self.flattened(plain)
+
+
+def main():
+    lab = Path(sys.argv[1]).resolve()
+    epitaph = Path(sys.argv[2] if len(sys.argv) > 2 else ROOT / 'build/epitaph').resolve()
+    work = Path(tempfile.mkdtemp(prefix='epitaph-formats-'))
+    test = Test(lab, epitaph, work)
+    try:
+        test.run()
+    finally:
+        shutil.rmtree(work)
+    print(f'{test.passed} passed, {test.failed} failed')
+    return 1 if test.failed or not test.passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
