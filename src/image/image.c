@@ -260,7 +260,7 @@ static int open_format(struct image *image, struct err *err)
 	return 0;
 }
 
-int image_open(const char *path, struct image **ret, struct err *err)
+int image_open_part(const char *path, struct image **ret, struct err *err)
 {
 	_cleanup_image struct image *image = calloc(1, sizeof(*image));
 	int r;
@@ -279,6 +279,25 @@ int image_open(const char *path, struct image **ret, struct err *err)
 	if (r < 0)
 		return r;
 	*ret = take_ptr(image);
+	return 0;
+}
+
+int image_open(const char *path, struct image **ret, struct err *err)
+{
+	struct image *image;
+	int r = image_open_part(path, &image, err);
+
+	if (r < 0)
+		return r;
+	if (image->is_part &&
+	    (image->part_start > 0 || image->part_end < image->info.max_paddr))
+		image_set_incomplete(
+			image,
+			"it is one part of a split dump, physical 0x%llx to 0x%llx; "
+			"the others are needed",
+			(unsigned long long)image->part_start,
+			(unsigned long long)image->part_end);
+	*ret = image;
 	return 0;
 }
 

@@ -67,6 +67,16 @@ struct image_info {
  * is_incomplete set, as long as its headers are whole.
  */
 int image_open(const char *path, struct image **ret, struct err *err);
+
+/*
+ * Opens the files of one dump that was split (makedumpfile --split), in any order, as one
+ * image; its path is the first one's. A part that is missing is lost memory:
+ * is_incomplete is set, and reads of it are ERR_TRUNCATED. ERR_INVALID: they are not
+ * parts of one dump, or two have the same memory. A single file is opened as by
+ * image_open().
+ */
+int image_open_set(const char *const paths[], size_t count, struct image **ret,
+		   struct err *err);
 void image_close(struct image *image);
 static inline void image_closep(struct image **image)
 {

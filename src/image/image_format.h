@@ -48,6 +48,10 @@ struct image {
 	struct image_info info;
 	void *context; /* the format's own */
 
+	/* One file of a split dump has [part_start, part_end) only. */
+	bool is_part;
+	uint64_t part_start, part_end;
+
 	struct image_range *ranges;
 	size_t range_count;
 
@@ -60,6 +64,12 @@ struct image {
 
 extern const struct image_ops image_elf_ops;
 extern const struct image_ops image_diskdump_ops;
+
+/* As image_open(), but what belongs to other parts of a split dump is not missed. */
+int image_open_part(const char *path, struct image **ret, struct err *err);
+
+/* Are these two parts of the same split dump? */
+bool image_diskdump_is_same(const struct image *a, const struct image *b);
 
 /* Marks the image as incomplete; the first reason is kept. */
 void image_set_incomplete(struct image *image, const char *fmt, ...) PRINTF(2, 3);

@@ -5,8 +5,8 @@
     formats.py LAB [EPITAPH]            LAB as tests/vm/lab.py makes it
 
 makedumpfile writes the dump plain and in each other form that it has. A form is read
-right if what `epitaph save` makes of it is, byte for byte, what it makes of the plain one,
-and if `epitaph show` says the same of it.
+right if each page of it is that of the plain one, `epitaph save` makes the same file of it,
+byte for byte, and `epitaph show` says the same of it.
 """
 import json
 import shutil
@@ -53,9 +53,17 @@ class Test:
             facts.pop(key, None)
         return done.returncode, facts, done.stderr
 
+    def sum(self, *files):
+        """Of all pages and notes: (exit status, the lines)."""
+        done = subprocess.run([self.epitaph.parent / 'tests/image_sum', *files], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout
+
     def same(self, name, one, other):
+        a, b = self.sum(one), self.sum(other)
+        self.check(f'{name}: the same memory', a == b and a[0] == 0, a, b)
         a, b = self.saved(one), self.saved(other)
-        self.check(f'{name}: the same memory', a and a == b)
+        self.check(f'{name}: saved, the same dump', a and a == b)
         a, b = self.shown(one), self.shown(other)
         self.check(f'{name}: the same report', a[:2] == b[:2] and a[0] == 0, a[2], b[2])
 
@@ -74,10 +82,25 @@ class Test:
         self.makedumpfile('-E', '-F', '-d', '31', self.vmcore, to=flat)
         self.same('flattened ELF', elf, flat)
 
+    def split(self, plain):
+        parts = [self.work / f'part{i}' for i in range(5)]
+        self.makedumpfile('--split', '-l', '-d', '31', '--splitblock-size', '32',
+                          self.vmcore, *parts)
+        whole, all_parts = self.sum(plain), self.sum(*reversed(parts))
+        self.check('split: the same memory', all_parts == whole and whole[0] == 0, whole,
+                   all_parts)
+        code, text = self.sum(*parts[:2], *parts[3:])
+        self.check('split: a missing part is told', code == 3 and 'truncated' in text and
+                   'no part of the split dump has' in text, code, text)
+        code, text = self.sum(parts[0])
+        self.check('split: one part is told', code == 3 and 'it is one part' in text, code,
+                   text)
+
     def run(self):
         plain = self.work / 'plain'
         self.makedumpfile('-l', '-d', '31', self.vmcore, plain)
         self.flattened(plain)
+        self.split(plain)
 
 
 def main():

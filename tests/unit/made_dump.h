@@ -42,6 +42,9 @@ struct made_dump {
 	size_t page_count;
 	bool has_one_bitmap;
 	uint32_t status;
+	bool is_part; /* of a split dump: descriptors and bytes of [part_start, part_end)
+		       */
+	uint64_t part_start, part_end;
 	struct text bytes;
 	uint64_t bitmap1, descs; /* offsets, set by the maker */
 };
@@ -170,6 +173,9 @@ static inline void make_headers(struct made_dump *m, uint32_t bitmap_blocks)
 	put_u64(m, bs + 48, has_notes ? bs + OFF_NOTES : 0);
 	put_u64(m, bs + 56,
 		has_notes ? sizeof(sample_notes) + sizeof(VMCOREINFO_TEXT) - 1 : 0);
+	put_u32(m, bs + 12, m->is_part);
+	put_u64(m, bs + (is_64bit ? 80 : 16), m->part_start);
+	put_u64(m, bs + (is_64bit ? 88 : 24), m->part_end);
 	put_u64(m, bs + 96, is_64bit ? m->max_pfn : 0);
 	put(m, bs + OFF_NOTES, sample_notes, sizeof(sample_notes));
 	put(m, text, VMCOREINFO_TEXT, strlen(VMCOREINFO_TEXT));
@@ -219,7 +225,9 @@ static inline void made_dump_bytes(struct made_dump *m)
 		if (m->pages[i].is_left_out)
 			continue;
 		set_bit(m, bitmap2, m->pages[i].pfn);
-		make_page(m, number++, &m->pages[i]);
+		if (!m->is_part ||
+		    (m->pages[i].pfn >= m->part_start && m->pages[i].pfn < m->part_end))
+			make_page(m, number++, &m->pages[i]);
 	}
 }
 

@@ -401,7 +401,8 @@ static void refused(void **state)
 	struct made_dump m = few();
 
 	put_u32(&m, PAGE + 12, 1);
-	assert_refused(&m, ERR_UNSUPPORTED, "split");
+	put_u64(&m, PAGE + 80, 1);
+	assert_refused(&m, ERR_CORRUPT, "split");
 	put_u32(&m, PAGE + 12, 0);
 	put_u64(&m, PAGE + 96, UINT64_MAX);
 	assert_refused(&m, ERR_CORRUPT, "pages");
