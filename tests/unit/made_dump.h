@@ -8,6 +8,7 @@
 #define MADE_DUMP_H
 
 #include <lzo/lzo1x.h>
+#include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -61,6 +62,7 @@ static inline size_t pack(uint32_t codec, const uint8_t *page, size_t size, uint
 	static uint8_t work[LZO1X_1_MEM_COMPRESS];
 	uLongf zlib_size = PAGE_MAX * 2;
 	lzo_uint lzo_size = 0;
+	size_t snappy_size = PAGE_MAX * 2;
 
 	switch (codec) {
 	case ZLIB:
@@ -70,11 +72,16 @@ static inline size_t pack(uint32_t codec, const uint8_t *page, size_t size, uint
 		assert_int_equal(lzo1x_1_compress(page, size, ret, &lzo_size, work),
 				 LZO_E_OK);
 		return lzo_size;
+	case SNAPPY:
+		assert_int_equal(snappy_compress((const char *)page, size, (char *)ret,
+						 &snappy_size),
+				 SNAPPY_OK);
+		return snappy_size;
 	case ZSTD:
 		return ZSTD_compress(ret, PAGE_MAX * 2, page, size, 1);
 	}
 	memcpy(ret, page, size);
-	return codec == SNAPPY ? 100 : size;
+	return size;
 }
 
 static inline void put(struct made_dump *m, uint64_t offset, const void *data,
@@ -245,6 +252,7 @@ static const struct page sample_pages[] = {
 	{ .pfn = 4094, .codec = ZLIB },
 	{ .pfn = 4095, .codec = LZO },
 	{ .pfn = 4096, .codec = ZSTD },
+	{ .pfn = 4097, .codec = SNAPPY },
 	{ .pfn = 9999, .codec = ZLIB },
 };
 
