@@ -33,8 +33,6 @@
 #define SUB_HEADER_SIZE	   104
 #define DESC_SIZE	   24
 #define STATUS_INCOMPLETE  0x8
-#define VERSION_WITH_SPLIT 2
-#define VERSION_WITH_NOTES 4
 #define VERSION_WITH_64BIT 6
 #define VERSION_LIKELY_MAX 100
 
@@ -135,29 +133,28 @@ static int read_header(struct image *image, struct diskdump_header *h, struct er
 	return 0;
 }
 
+/*
+ * Each version's sub header goes on where the one before it ends. Behind it notes may
+ * begin, so that zeros stand for what a version does not have.
+ */
 static int read_sub_header(struct image *image, struct diskdump_header *h,
 			   struct err *err)
 {
-	uint8_t raw[SUB_HEADER_SIZE];
-	int r = image_file_read(&image->file, h->block_size, raw, sizeof(raw), err);
+	static const uint8_t sizes[] = { 8, 12, 32, 48, 64, 80, SUB_HEADER_SIZE };
+	uint8_t raw[SUB_HEADER_SIZE] = { 0 };
+	size_t size = sizes[MIN(h->version, ARRAY_SIZE(sizes) - 1)];
+	int r = image_file_read(&image->file, h->block_size, raw, size, err);
 
 	if (r < 0)
 		return err_in(err, r, "reading its sub header");
-	if (h->version >= 1)
-		h->dump_level = (int32_t)load_le32(raw + 8);
-	if (h->version >= VERSION_WITH_SPLIT) {
-		h->split = (int32_t)load_le32(raw + 12);
-		h->start_pfn = load_le64(raw + 16);
-		h->end_pfn = load_le64(raw + 24);
-	}
-	if (h->version >= VERSION_WITH_SPLIT + 1) {
-		h->offset_vmcoreinfo = load_le64(raw + 32);
-		h->size_vmcoreinfo = load_le64(raw + 40);
-	}
-	if (h->version >= VERSION_WITH_NOTES) {
-		h->offset_note = load_le64(raw + 48);
-		h->size_note = load_le64(raw + 56);
-	}
+	h->dump_level = (int32_t)load_le32(raw + 8);
+	h->split = (int32_t)load_le32(raw + 12);
+	h->start_pfn = load_le64(raw + 16);
+	h->end_pfn = load_le64(raw + 24);
+	h->offset_vmcoreinfo = load_le64(raw + 32);
+	h->size_vmcoreinfo = load_le64(raw + 40);
+	h->offset_note = load_le64(raw + 48);
+	h->size_note = load_le64(raw + 56);
 	if (h->version >= VERSION_WITH_64BIT) {
 		h->start_pfn = load_le64(raw + 80);
 		h->end_pfn = load_le64(raw + 88);

@@ -159,10 +159,19 @@ static const uint8_t sample_notes[] = {
 	0,
 };
 
+/* A version ends where the next one goes on; notes follow at once. */
+static inline uint64_t made_sub_header_size(uint32_t version)
+{
+	static const uint64_t sizes[] = { 8, 16, 32, 48, 64, 80, OFF_NOTES };
+
+	return sizes[version];
+}
+
 static inline void make_headers(struct made_dump *m, uint32_t bitmap_blocks)
 {
-	uint64_t bs = m->page_size, text = bs + OFF_NOTES + sizeof(sample_notes);
-	bool is_64bit = m->version >= 6, has_notes = m->version >= 4;
+	uint64_t bs = m->page_size, notes = bs + made_sub_header_size(m->version);
+	uint64_t text = notes + sizeof(sample_notes);
+	bool is_64bit = m->version >= 6;
 
 	put(m, 0, "KDUMP   ", 8);
 	put_u32(m, 8, m->version);
@@ -174,18 +183,28 @@ static inline void make_headers(struct made_dump *m, uint32_t bitmap_blocks)
 	put_u32(m, 436, bitmap_blocks);
 	put_u32(m, 440, is_64bit ? 0xffffffff : (uint32_t)m->max_pfn);
 	put_u32(m, 460, 2);
-	put_u32(m, bs + 8, 31);
-	put_u64(m, bs + 32, text);
-	put_u64(m, bs + 40, strlen(VMCOREINFO_TEXT));
-	put_u64(m, bs + 48, has_notes ? bs + OFF_NOTES : 0);
-	put_u64(m, bs + 56,
-		has_notes ? sizeof(sample_notes) + sizeof(VMCOREINFO_TEXT) - 1 : 0);
-	put_u32(m, bs + 12, m->is_part);
-	put_u64(m, bs + (is_64bit ? 80 : 16), m->part_start);
-	put_u64(m, bs + (is_64bit ? 88 : 24), m->part_end);
-	put_u64(m, bs + 96, is_64bit ? m->max_pfn : 0);
-	put(m, bs + OFF_NOTES, sample_notes, sizeof(sample_notes));
+	put(m, notes, sample_notes, sizeof(sample_notes));
 	put(m, text, VMCOREINFO_TEXT, strlen(VMCOREINFO_TEXT));
+	if (m->version >= 1)
+		put_u32(m, bs + 8, 31);
+	if (m->version >= 2) {
+		put_u32(m, bs + 12, m->is_part);
+		put_u64(m, bs + 16, m->part_start);
+		put_u64(m, bs + 24, m->part_end);
+	}
+	if (m->version >= 3) {
+		put_u64(m, bs + 32, text);
+		put_u64(m, bs + 40, strlen(VMCOREINFO_TEXT));
+	}
+	if (m->version >= 4) {
+		put_u64(m, bs + 48, notes);
+		put_u64(m, bs + 56, sizeof(sample_notes) + strlen(VMCOREINFO_TEXT));
+	}
+	if (is_64bit) {
+		put_u64(m, bs + 80, m->part_start);
+		put_u64(m, bs + 88, m->part_end);
+		put_u64(m, bs + 96, m->max_pfn);
+	}
 }
 
 static inline void set_bit(struct made_dump *m, uint64_t bitmap, uint64_t pfn)

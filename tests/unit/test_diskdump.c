@@ -130,7 +130,7 @@ static void incomplete(void **state)
 
 static void old_versions(void **state)
 {
-	for (uint32_t version = 3; version <= 6; version++) {
+	for (uint32_t version = 0; version <= 6; version++) {
 		struct made_dump m = sample();
 		_cleanup_image struct image *image = NULL;
 		const char *text;
@@ -139,11 +139,16 @@ static void old_versions(void **state)
 		m.version = version;
 		image = open_made(&m);
 		assert_sample(image);
-		text = image_vmcoreinfo(image, &size);
-		assert_int_equal(size, strlen(VMCOREINFO_TEXT));
-		assert_memory_equal(text, VMCOREINFO_TEXT, size);
+		assert_int_equal(image_info(image)->dump_level, version ? 31 : 0);
 		image_notes(image, &size);
-		assert_int_equal(size, version == 3 ? 1 : 2);
+		assert_int_equal(size, version < 3 ? 0 : version == 3 ? 1 : 2);
+		text = image_vmcoreinfo(image, &size);
+		if (version >= 3) {
+			assert_int_equal(size, strlen(VMCOREINFO_TEXT));
+			assert_memory_equal(text, VMCOREINFO_TEXT, size);
+		} else {
+			assert_null(text);
+		}
 		text_done(&m.bytes);
 	}
 }

@@ -24,10 +24,11 @@ struct made_set {
 	char paths[PARTS][MADE_PATH_SIZE];
 };
 
-static struct made_dump make_part(size_t i)
+static struct made_dump make_part(size_t i, uint32_t version)
 {
 	struct made_dump m = sample();
 
+	m.version = version;
 	m.is_part = true;
 	m.part_start = starts[i];
 	m.part_end = starts[i + 1];
@@ -35,13 +36,18 @@ static struct made_dump make_part(size_t i)
 	return m;
 }
 
-static void set_make(struct made_set *set)
+static void set_make_version(struct made_set *set, uint32_t version)
 {
 	for (size_t i = 0; i < PARTS; i++) {
-		set->parts[i] = make_part(i);
+		set->parts[i] = make_part(i, version);
 		set->fds[i] = made_file(set->parts[i].bytes.data,
 					set->parts[i].bytes.size, set->paths[i]);
 	}
+}
+
+static void set_make(struct made_set *set)
+{
+	set_make_version(set, 6);
 }
 
 static void set_done(struct made_set *set)
@@ -127,6 +133,20 @@ static void whole(void **state)
 		assert_int_equal(size, 4);
 	}
 	set_done(&set);
+}
+
+/* Before version 6 the parts' pages are told in other fields. */
+static void old_versions(void **state)
+{
+	for (uint32_t version = 2; version < 6; version++) {
+		struct made_set set;
+		_cleanup_image struct image *image = NULL;
+
+		set_make_version(&set, version);
+		image = set_opened(&set, "0123");
+		assert_set(image, PARTS);
+		set_done(&set);
+	}
 }
 
 /* Parts that are whole make a dump that is whole; a part that has nothing is one. */
@@ -266,10 +286,10 @@ static void one_is_marked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole),	  cmocka_unit_test(complete),
-		cmocka_unit_test(one_is_missing), cmocka_unit_test(one_alone),
-		cmocka_unit_test(one_is_cut),	  cmocka_unit_test(refused),
-		cmocka_unit_test(one_is_marked),
+		cmocka_unit_test(whole),	cmocka_unit_test(complete),
+		cmocka_unit_test(old_versions), cmocka_unit_test(one_is_missing),
+		cmocka_unit_test(one_alone),	cmocka_unit_test(one_is_cut),
+		cmocka_unit_test(refused),	cmocka_unit_test(one_is_marked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
