@@ -54,6 +54,8 @@ static const struct {
 	{ 257, "ustar", 5, "a tar archive" },
 };
 
+#define NOTE_HEADER_SIZE 12 /* u32 namesz, descsz, type */
+
 /* --- for the formats -------------------------------------------------------------- */
 
 void image_set_incomplete(struct image *image, const char *fmt, ...)
@@ -120,6 +122,55 @@ static size_t parse_notes(const uint8_t *raw, size_t size, struct image_note *re
 		count++;
 	}
 	return count;
+}
+
+/* The note at @pos, padded to 8 bytes: where its descriptor is, and the next one. */
+static bool find_wide_note(const uint8_t *raw, size_t size, size_t pos,
+			   uint64_t *ret_desc, uint64_t *ret_next)
+{
+	uint64_t name_size, desc_size, desc;
+
+	if (size - pos < NOTE_HEADER_SIZE)
+		return false;
+	name_size = load_le32(raw + pos);
+	desc_size = load_le32(raw + pos + 4);
+	desc = align_up(pos + NOTE_HEADER_SIZE + name_size, 8);
+	if (name_size == 0 || desc > size || desc_size > size - desc ||
+	    raw[pos + NOTE_HEADER_SIZE + name_size - 1] != 0)
+		return false;
+	*ret_desc = desc;
+	*ret_next = MIN(align_up(desc + desc_size, 8), (uint64_t)size);
+	return true;
+}
+
+size_t image_repack_notes(uint8_t *raw, size_t size)
+{
+	uint64_t desc, next;
+	size_t to = 0;
+
+	for (size_t pos = 0; pos < size; pos = (size_t)next) {
+		if (size - pos >= 8 && load_le64(raw + pos) == 0)
+			next = pos + 8; // padding between notes
+		else if (!find_wide_note(raw, size, pos, &desc, &next))
+			return size;
+	}
+	// Nothing grows: what is written is behind what is still to be read.
+	for (size_t pos = 0; pos < size; pos = (size_t)next) {
+		size_t name_end, desc_size;
+
+		if (size - pos >= 8 && load_le64(raw + pos) == 0) {
+			next = pos + 8;
+			continue;
+		}
+		find_wide_note(raw, size, pos, &desc, &next);
+		name_end = NOTE_HEADER_SIZE + (size_t)align_up(load_le32(raw + pos), 4);
+		desc_size = (size_t)MIN(align_up(load_le32(raw + pos + 4), 4),
+					(uint64_t)size - desc);
+		memmove(raw + to, raw + pos, name_end);
+		memmove(raw + to + name_end, raw + desc, desc_size);
+		to += name_end + desc_size;
+	}
+	return to;
 }
 
 int image_take_notes(struct image *image, uint8_t *raw, size_t size, struct err *err)
