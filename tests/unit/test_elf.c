@@ -244,6 +244,20 @@ static void facts(void **state)
 	}
 }
 
+/* Of another machine than this one; ELF does not say how large its pages are. */
+static void arm64(void **state)
+{
+	_cleanup_text struct text t = { 0 };
+	_cleanup_image struct image *image = NULL;
+
+	sample_make(&t);
+	((Elf64_Ehdr *)(void *)t.data)->e_machine = EM_AARCH64;
+	image = open_text(&t);
+	assert_int_equal(image_info(image)->machine, IMAGE_MACHINE_ARM64);
+	assert_int_equal(image_info(image)->page_size, 0);
+	assert_ram(image, 0x1000, 0x4800);
+}
+
 static void assert_notes(struct image *image)
 {
 	const struct image_note *found;
@@ -782,6 +796,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts),
+		cmocka_unit_test(arm64),
 		cmocka_unit_test(notes),
 		cmocka_unit_test(wide_notes),
 		cmocka_unit_test(wide_notes_damaged),

@@ -4,12 +4,13 @@
 
     test_qemu_dump.py EPITAPH [--keep DIR]
 
-A kernel panics with no crash kernel loaded and stays where it is; QEMU's monitor writes its
-memory in each format that it has. All formats must have the same memory, and the report
-must name the cause: in ELF and in flattened kdump, with the kernel's VMCOREINFO in a note
-(-device vmcoreinfo) and without.
+A kernel reads itself through its /proc/kcore, panics with no crash kernel loaded and stays
+where it is; QEMU's monitor writes its memory in each format that it has. All formats must
+have the same memory, and the report must name the cause: in ELF and in flattened kdump, with
+the kernel's VMCOREINFO in a note (-device vmcoreinfo) and without.
 """
 import json
+import re
 import secrets
 import shutil
 import socket
@@ -32,6 +33,7 @@ INIT = '''#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs devtmpfs /dev
 /bin/busybox insmod /qemu_fw_cfg.ko
+/live_kernel /proc/kcore >/dev/console
 echo "marker {marker}" >/dev/kmsg
 echo c >/proc/sysrq-trigger
 '''
@@ -66,19 +68,20 @@ class Monitor:
                 raise assets.Trouble(f"QEMU: {name}: {answer['error']['desc']}")
 
 
-def initramfs(marker, modules):
+def initramfs(marker, modules, live_kernel):
     """The kernel tells QEMU where its note is only once qemu_fw_cfg is there."""
     busybox = Path(assets.need('busybox', 'busybox-static')).read_bytes()
     folder, program = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755
     return lab.cpio_newc([('bin', folder, b''), ('dev', folder, b''), ('proc', folder, b''),
                           ('init', program, INIT.format(marker=marker).encode()),
                           ('bin/busybox', program, busybox),
+                          ('live_kernel', program, live_kernel.read_bytes()),
                           *((name, stat.S_IFREG | 0o644, content)
                             for name, content in modules)])
 
 
-def make_dumps(work, marker, devices):
-    """{format: path}. The machine stands still while it is dumped, and is ended then."""
+def make_dumps(work, marker, devices, live_kernel):
+    """({format: path}, the console, the kernel's release). The machine stands still while it is dumped, and is ended then."""
     dumps = {}
     kernel_dir = assets.kernel(SERIES)
     release = (kernel_dir / 'release').read_text().strip()
@@ -86,7 +89,7 @@ def make_dumps(work, marker, devices):
     console.write_bytes(b'')
     monitor.unlink(missing_ok=True)
     modules = lab.module_closure(kernel_dir / 'lib/modules' / release, ['qemu_fw_cfg'])
-    (work / 'initrd').write_bytes(initramfs(marker, modules))
+    (work / 'initrd').write_bytes(initramfs(marker, modules, live_kernel))
     machine = subprocess.Popen(
         [assets.need('qemu-system-x86_64', 'qemu-system-x86'), '-accel', 'tcg,thread=multi',
          '-cpu', 'max', '-smp', '2', '-m', '512', '-nodefaults', '-nic', 'none', '-display',
@@ -112,7 +115,7 @@ def make_dumps(work, marker, devices):
     finally:
         machine.kill()
         machine.wait()
-    return dumps
+    return dumps, console.read_text(errors='replace'), release
 
 
 class Test:
@@ -149,7 +152,12 @@ class Test:
                               ('without a note', [])):
             work = self.work / name.replace(' ', '-')
             work.mkdir(exist_ok=True)
-            dumps = make_dumps(work, self.marker, devices)
+            dumps, console, release = make_dumps(work, self.marker, devices,
+                                                 self.epitaph.parent / 'tests/live_kernel')
+            # 512 MiB without what the firmware has.
+            live = re.search(r'live_kernel: pages=(\d+) lost=0 release=(\S+)\s', console)
+            self.check(f'/proc/kcore, {name}', live and 130000 < int(live[1]) < 131072 and
+                       live[2] == release, live, console[-500:])
             sums = {}
             for each, path in dumps.items():
                 self.shown(f'{each}, {name}', path)
