@@ -142,6 +142,10 @@ class Test:
                    f'{time.monotonic() - started:.2f} s',
                    done.returncode == 0 and 'sysrq' in done.stdout.split('\n')[0],
                    done.returncode, done.stdout)
+        # The CPUs' registers are in QEMU's notes.
+        self.check(f'{name}: the backtrace from panic() on',
+                   re.search(r'Backtrace\n(.*\n)*? .*\bpanic\+(.*\n)*? .*write_sysrq_trigger',
+                             done.stdout), done.stdout[:3000])
         done = self.run_on(self.epitaph, 'dmesg', dump)
         self.check(f'{name}: the whole log', done.returncode == 0 and
                    f'marker {self.marker}' in done.stdout and
