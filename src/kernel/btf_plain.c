@@ -206,9 +206,9 @@ static void file_write(const struct btf_file *f, const uint8_t *header,
 int btf_plain(const uint8_t *data, size_t size, uint8_t **ret, size_t *ret_size,
 	      struct err *err)
 {
-	struct btf_file file;
-	uint32_t types_size;
-	bool are_plain;
+	struct btf_file file = { 0 };
+	uint32_t types_size = 0;
+	bool are_plain = false;
 	uint8_t *copy;
 	int r;
 
