@@ -160,21 +160,26 @@ class Apt:
 class SuiteApt(Apt):
     """An apt of another suite: its lists and its cache are in ours, the machine's stay."""
 
+    # Behind the machine's own configuration, of which a proxy may be wanted and hooks not.
+    CONFIGURATION = '''\
+Dir::State "{folder}/state";
+Dir::State::status "{folder}/status";
+Dir::Cache "{folder}/cache";
+Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "{folder}/none";
+Dir::Etc::preferences "{folder}/none/preferences";
+Dir::Etc::preferencesparts "{folder}/none";
+Acquire::Languages "none";
+APT::Sandbox::User "";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+'''
+
     def __init__(self, suite):
         self.suite = suite
         self.folder = cache_dir() / f'apt-{suite}'
-        self.options = [option for key, value in (
-            ('Dir::State', self.folder / 'state'),
-            ('Dir::State::status', self.folder / 'status'),
-            ('Dir::Cache', self.folder / 'cache'),
-            ('Dir::Etc::sourcelist', self.folder / 'sources.list'),
-            ('Dir::Etc::sourceparts', self.folder / 'none'),
-            ('Dir::Etc::preferences', self.folder / 'none/preferences'),
-            ('Dir::Etc::preferencesparts', self.folder / 'none'),
-            ('Acquire::Languages', 'none'),
-            ('Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled', 'false'),
-            ('APT::Sandbox::User', ''),
-        ) for option in ('-o', f'{key}={value}')]
+        self.options = ('-c', self.folder / 'apt.conf')
 
     def update(self):
         say(f'fetching the package lists of Debian {self.suite}')
@@ -183,6 +188,7 @@ class SuiteApt(Apt):
         for name in 'state/lists/partial', 'cache/archives/partial', 'none':
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / 'status').touch()
+        (self.folder / 'apt.conf').write_text(self.CONFIGURATION.format(folder=self.folder))
         for mirror, options in ((debian_mirror(), ''),
                                 (OLD_ARCHIVE, ' check-valid-until=no')):
             (self.folder / 'sources.list').write_text(
@@ -256,7 +262,10 @@ def release_of(series, update=False):
         raise Trouble(f"'{series}' is neither a series (6.12) nor a full kernel release")
     choice = cache_dir() / f'series-{series}'
     if update or not choice.exists():
-        release = apt_of_series(series).newest_release(series)
+        apt = apt_of_series(series)
+        if update and isinstance(apt, SuiteApt):
+            apt.update()  # nobody else does it
+        release = apt.newest_release(series)
         choice.parent.mkdir(parents=True, exist_ok=True)
         part = choice.with_name(f'.{choice.name}.{os.getpid()}')
         part.write_text(release + '\n')
