@@ -6,12 +6,14 @@
     assets.py headers 6.12    DIR: for `make -C DIR M=...`, of exactly that kernel
     assets.py vmlinux 6.12    FILE: vmlinux with debug information, of exactly that kernel
     assets.py peers           DIR: a root of Debian sid with crash, drgn, makedumpfile, gdb
-    assets.py all             everything above, for each series in SERIES
+    assets.py all             everything above, for each series in SERIES, OTHER_SUITES
 
-stdout is the path, stderr is progress.  Everything comes from Debian's archive through
-the machine's own apt configuration, and goes to a cache, see cache_dir().
+stdout is the path, stderr is progress.  Everything comes from Debian's archive and goes
+to a cache, see cache_dir(): through the machine's own apt, or, for the series in
+OTHER_SUITES, through an apt with its own lists inside the cache.
 
-A series ("6.12") means Debian's newest cloud kernel of it when it was first asked for;
+A series ("6.12", or "7.x" for all that begin with 7) means Debian's newest cloud kernel
+of it when it was first asked for;
 then it stays the same, so that a dump and its vmlinux go on matching, until --update.
 A full release ("6.12.117+deb12-cloud-amd64") works too if the cache has that kernel.
 What the cache has is given without asking the network.
@@ -32,6 +34,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SERIES = ('6.1', '6.12')
+# Series that this Debian does not have, and the suite that has them. Of an old suite only
+# its main part: of its security updates some packages are gone while the lists name them.
+OTHER_SUITES = {'5.10': 'bullseye', '7.x': 'sid'}
 PEER_PACKAGES = ('crash', 'python3-drgn', 'makedumpfile', 'gdb')
 PEER_PROGRAMS = ('crash', 'drgn', 'makedumpfile', 'gdb')
 LIBDIR = 'usr/lib/x86_64-linux-gnu'
@@ -99,44 +104,109 @@ def output_of(*command):
 
 # --- Debian's archive -----------------------------------------------------------------
 
-def apt_update():
-    say('refreshing the package lists')
-    if os.geteuid() != 0:
-        raise Trouble('the package lists are missing or too old: run apt-get update as root')
-    # Some other source of this machine may be out of reach: what counts is whether the
-    # package can be had afterwards.
-    subprocess.run(['apt-get', 'update', '-qq'], stdout=sys.stderr, check=False)
+KEYRING = Path('/usr/share/keyrings/debian-archive-keyring.gpg')
 
 
-def apt_retry(attempt):
-    """attempt(), and again with fresh lists when it gives None (unknown, or gone: 404)."""
-    result = attempt()
-    if result is None:
-        apt_update()
+class Apt:
+    """The machine's own apt."""
+    options = ()
+
+    def update(self):
+        say('refreshing the package lists')
+        if os.geteuid() != 0:
+            raise Trouble('the package lists are missing or too old: '
+                          'run apt-get update as root')
+        # Some other source of this machine may be out of reach: what counts is whether the
+        # package can be had afterwards.
+        subprocess.run(['apt-get', 'update', '-qq'], stdout=sys.stderr, check=False)
+
+    def retry(self, attempt):
+        """attempt(), and again with fresh lists when it gives None (unknown, or 404)."""
         result = attempt()
-    return result
+        if result is None:
+            self.update()
+            result = attempt()
+        return result
+
+    def depends(self, package):
+        return subprocess.run(['apt-cache', *self.options, 'depends', package], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+    def newest_release(self, series):
+        """'6.12' -> '6.12.117+deb12-cloud-amd64', what the meta package depends on."""
+        pattern = re.escape(series).replace('x', r'\d+') + r'\D'
+
+        def attempt():
+            # The series that is the distribution's own has no number in its meta package.
+            for meta in f'linux-image-{series}-cloud-amd64', 'linux-image-cloud-amd64':
+                for package in re.findall(r'Depends: linux-image-(\d\S*)',
+                                          self.depends(meta)):
+                    if re.match(pattern, package):
+                        return package
+            return None
+
+        release = self.retry(attempt)
+        if not release:
+            raise Trouble(f'{self} has no cloud kernel {series}; '
+                          f'apt-cache search linux-image-.*-cloud-amd64 shows what this '
+                          f'Debian has')
+        return release
+
+    def __str__(self):
+        return 'this Debian'
 
 
-def newest_release(series):
-    """'6.12' -> '6.12.117+deb12-cloud-amd64', what the meta package depends on."""
-    def attempt():
-        # The series that is the distribution's own has no number in its meta package.
-        for meta in f'linux-image-{series}-cloud-amd64', 'linux-image-cloud-amd64':
-            depends = subprocess.run(['apt-cache', 'depends', meta], text=True,
-                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            for package in re.findall(r'Depends: linux-image-(\d\S*)', depends.stdout):
-                if re.match(re.escape(series) + r'\D', package):
-                    return package
-        return None
+class SuiteApt(Apt):
+    """An apt of another suite: its lists and its cache are in ours, the machine's stay."""
 
-    release = apt_retry(attempt)
-    if not release:
-        raise Trouble(f'this Debian has no cloud kernel {series}; '
-                      f'apt-cache search linux-image-.*-cloud-amd64 shows what it has')
-    return release
+    # Behind the machine's own configuration, of which a proxy may be wanted and hooks not.
+    CONFIGURATION = '''\
+Dir::State "{folder}/state";
+Dir::State::status "{folder}/status";
+Dir::Cache "{folder}/cache";
+Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "{folder}/none";
+Dir::Etc::preferences "{folder}/none/preferences";
+Dir::Etc::preferencesparts "{folder}/none";
+Acquire::Languages "none";
+APT::Sandbox::User "";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+'''
+
+    def __init__(self, suite):
+        self.suite = suite
+        self.folder = cache_dir() / f'apt-{suite}'
+        self.options = ('-c', self.folder / 'apt.conf')
+
+    def update(self):
+        say(f'fetching the package lists of Debian {self.suite}')
+        if not KEYRING.exists():
+            raise Trouble(f"'{KEYRING}' is missing: apt-get install debian-archive-keyring")
+        for name in 'state/lists/partial', 'cache/archives/partial', 'none':
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / 'status').touch()
+        (self.folder / 'apt.conf').write_text(self.CONFIGURATION.format(folder=self.folder))
+        (self.folder / 'sources.list').write_text(
+            f'deb [arch=amd64 signed-by={KEYRING}] {debian_mirror()} {self.suite} main\n')
+        subprocess.run(['apt-get', *self.options, 'update', '-qq'], stdout=sys.stderr)
+
+    def __str__(self):
+        return f'Debian {self.suite}'
 
 
-def package_file(package, version=None):
+def apt_of_series(series):
+    return SuiteApt(OTHER_SUITES[series]) if series in OTHER_SUITES else Apt()
+
+
+def apt_of_kernel(kernel_dir):
+    """The apt that a kernel of the cache came from."""
+    suite = kernel_dir / 'suite'
+    return SuiteApt(suite.read_text().strip()) if suite.exists() else Apt()
+
+
+def package_file(apt, package, version=None):
     """The .deb of a package in the cache, downloaded if it is not there yet."""
     store = cache_dir() / 'deb'
     store.mkdir(parents=True, exist_ok=True)
@@ -152,14 +222,14 @@ def package_file(package, version=None):
         with tempfile.TemporaryDirectory(prefix='.download.', dir=store) as work:
             os.chmod(work, 0o755)
             # As the user that we are: apt's own may not enter the cache of another.
-            done = subprocess.run(['apt-get', '-o', 'APT::Sandbox::User=', 'download', '-qq',
-                                   wanted], cwd=work, stdout=sys.stderr)
+            done = subprocess.run(['apt-get', *apt.options, '-o', 'APT::Sandbox::User=',
+                                   'download', '-qq', wanted], cwd=work, stdout=sys.stderr)
             deb = cached(Path(work))
             if done.returncode or not deb:
                 return None
             return Path(shutil.move(deb, store / deb.name))
 
-    deb = cached(store) or apt_retry(attempt)
+    deb = cached(store) or apt.retry(attempt)
     if not deb:
         raise Trouble(f"unable to download '{package}'"
                       + (f' version {version}' if version else '')
@@ -183,16 +253,38 @@ def release_of(series, update=False):
     """The kernel release that a series (or a release) stands for in this cache."""
     if series.endswith('-amd64'):
         return series
-    if not re.fullmatch(r'\d+\.\d+', series):
+    if not re.fullmatch(r'\d+\.(\d+|x)', series):
         raise Trouble(f"'{series}' is neither a series (6.12) nor a full kernel release")
     choice = cache_dir() / f'series-{series}'
     if update or not choice.exists():
-        release = newest_release(series)
+        apt = apt_of_series(series)
+        if update and isinstance(apt, SuiteApt):
+            apt.update()  # nobody else does it
+        release = apt.newest_release(series)
         choice.parent.mkdir(parents=True, exist_ok=True)
         part = choice.with_name(f'.{choice.name}.{os.getpid()}')
         part.write_text(release + '\n')
         part.rename(choice)
     return choice.read_text().strip()
+
+
+def unpack_kernel(apt, release, root):
+    """One package, or, since Debian 14, a package for each part; all at the same places."""
+    deb = package_file(apt, f'linux-image-{release}')
+    version = field(deb, 'Version')
+    unpack(deb, root)
+    image = root / f'boot/vmlinuz-{release}'
+    if image.exists():
+        return version
+    for part in 'base', 'binary', 'modules':
+        unpack(package_file(apt, f'linux-{part}-{release}', version), root)
+    (root / 'lib').symlink_to('usr/lib')
+    image.parent.mkdir(exist_ok=True)
+    for name in 'vmlinuz', 'config', 'System.map':
+        (root / 'boot' / f'{name}-{release}').symlink_to(f'../lib/modules/{release}/{name}')
+    if not image.exists():
+        raise Trouble(f'the packages of {release} hold no kernel')
+    return version
 
 
 def kernel(series, update=False):
@@ -201,22 +293,25 @@ def kernel(series, update=False):
     if final.exists():
         return final
     depmod = need('depmod', 'kmod')
+    apt = apt_of_series(series)
     with cache_lock():
         if final.exists():
             return final
-        deb = package_file(f'linux-image-{release}')
         with new_dir(final) as work:
-            unpack(deb, work)
+            version = unpack_kernel(apt, release, work)
             # Debian ships no modules.dep: it is made when the package is installed.
             run(depmod, '-b', work, release)
-            (work / 'version').write_text(field(deb, 'Version') + '\n')
+            (work / 'version').write_text(version + '\n')
             (work / 'release').write_text(release + '\n')
+            if isinstance(apt, SuiteApt):
+                (work / 'suite').write_text(apt.suite + '\n')
     return final
 
 
-def package_version(series):
-    """Debian's version of the kernel package: the other packages must be of the same."""
-    return (kernel(series) / 'version').read_text().strip()
+def package_source(series):
+    """(apt, version) of the kernel package: the other packages must be of the same."""
+    kernel_dir = kernel(series)
+    return apt_of_kernel(kernel_dir), (kernel_dir / 'version').read_text().strip()
 
 
 def headers(series):
@@ -226,15 +321,15 @@ def headers(series):
     kdir = final / f'usr/src/linux-headers-{release}'
     if kdir.exists():
         return kdir
-    version = package_version(series)
+    apt, version = package_source(series)
     with cache_lock():
         if kdir.exists():
             return kdir
-        deb = package_file(f'linux-headers-{release}', version)
+        deb = package_file(apt, f'linux-headers-{release}', version)
         depends = field(deb, 'Depends')
         others = [re.search(pattern, depends).group() for pattern in
                   (r'linux-headers-[^ ,]+-common\b', r'linux-kbuild-[^ ,]+')]
-        debs = [deb] + [package_file(package, version) for package in others]
+        debs = [deb] + [package_file(apt, package, version) for package in others]
         with new_dir(final) as work:
             for each in debs:
                 unpack(each, work)
@@ -243,9 +338,10 @@ def headers(series):
             makefile.write_text(text.replace('/usr/src/', f'{final}/usr/src/'))
             for link in 'build', 'source':
                 path = work / f'lib/modules/{release}' / link
-                target = os.readlink(path)
-                path.unlink()
-                path.symlink_to('../../..' + target)
+                if path.is_symlink():  # in usr/lib they are relative already
+                    target = os.readlink(path)
+                    path.unlink()
+                    path.symlink_to('../../..' + target)
     return kdir
 
 
@@ -255,11 +351,15 @@ def vmlinux(series):
     final = cache_dir() / 'vmlinux' / f'vmlinux-{release}'
     if final.exists():
         return final
-    version = package_version(series)
+    apt, version = package_source(series)
     with cache_lock():
         if final.exists():
             return final
-        deb = package_file(f'linux-image-{release}-dbg', version)
+        deb = package_file(apt, f'linux-image-{release}-dbg', version)
+        # Where the kernel itself is in /boot, so is this; else it is with the modules.
+        is_with_modules = (kernel(series) / f'boot/vmlinuz-{release}').is_symlink()
+        member = f'lib/modules/{release}/vmlinux' if is_with_modules \
+            else f'boot/vmlinux-{release}'
         say(f'unpacking vmlinux from {deb.name}')
         final.parent.mkdir(exist_ok=True)
         part = final.with_name(f'.{final.name}.partial')
@@ -269,7 +369,7 @@ def vmlinux(series):
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
                 # --occurrence: stop at the file instead of reading on to the end.
                 take = subprocess.run(['tar', '-xO', '--occurrence=1',
-                                       f'./usr/lib/debug/boot/vmlinux-{release}'],
+                                       f'./usr/lib/debug/{member}'],
                                       stdin=pack.stdout, stdout=out)
                 pack.stdout.close()
                 pack.wait()  # may have died of SIGPIPE: tar's verdict is what counts
@@ -373,7 +473,7 @@ def main():
         if arguments.verb == 'peers':
             print(peers())
         elif arguments.verb == 'all':
-            for series in SERIES:
+            for series in (*SERIES, *OTHER_SUITES):
                 print(kernel(series, arguments.update))
                 print(headers(series))
                 print(vmlinux(series))

@@ -3,9 +3,10 @@
  * Brings kallsyms' tables out of the dead kernel's memory, and looks things up in them.
  *
  * Their addresses are in VMCOREINFO since v6.0 (Linux commits 5fd8fea935a10,
- * f09bddbd86619). In memory names are followed by their markers and, in one place or
- * another, by token_table and token_index. How addresses are written is found by trial:
- * only one way gives _stext the address that VMCOREINFO says.
+ * f09bddbd86619); before, kallsyms_search.c finds them. In memory names are followed by
+ * their markers and, in one place or another, by token_table and token_index. How
+ * addresses are written is found by trial: only one way gives _stext the address that
+ * VMCOREINFO says.
  */
 #include "kernel/kallsyms.h"
 
@@ -14,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/size.h"
+#include "kernel/kallsyms_search.h"
 #include "kernel/kallsyms_table.h"
 #include "kernel/vmcoreinfo.h"
 
@@ -35,21 +37,51 @@ struct kallsyms {
 	char **expanded;
 };
 
-/* --- reading the tables ----------------------------------------------------------- */
+/* --- where the tables are ---------------------------------------------------------- */
 
-static int table_symbol(struct kernel *kernel, const char *name, uint64_t *ret,
-			struct err *err)
+/* ERR_NOTFOUND: this kernel does not say it. */
+static int places_exported(const struct vmcoreinfo *info, struct kallsyms_places *ret,
+			   struct err *err)
 {
-	int r = vmcoreinfo_symbol(kernel_vmcoreinfo(kernel), name, ret, err);
+	struct kallsyms_places p = { .values_count = 1 };
+	struct kallsyms_values *values = &p.values[0];
+	const struct {
+		const char *name;
+		uint64_t *ret;
+	} symbols[] = {
+		{ "kallsyms_num_syms", &p.num_syms },
+		{ "kallsyms_names", &p.names },
+		{ "kallsyms_token_table", &p.token_table },
+		{ "kallsyms_token_index", &p.token_index },
+	};
+	int r = 0;
 
-	if (r == ERR_NOTFOUND)
-		return err_set(
-			err, ERR_UNSUPPORTED,
-			"this kernel does not say where '%s' is (kernels before 6.0 "
-			"do not): its symbols can't be found yet",
-			name);
-	return r;
+	for (size_t i = 0; i < ARRAY_SIZE(symbols) && r == 0; i++)
+		r = vmcoreinfo_symbol(info, symbols[i].name, symbols[i].ret, err);
+	if (r < 0)
+		return r;
+	if (vmcoreinfo_symbol(info, "kallsyms_addresses", &values->vaddr, NULL) == 0) {
+		values->is_absolute = true;
+	} else {
+		r = vmcoreinfo_symbol(info, "kallsyms_offsets", &values->vaddr, err);
+		if (r < 0)
+			return r;
+	}
+	/* Gone in v7.0, with the base (a081b5789255d). */
+	vmcoreinfo_symbol(info, "kallsyms_relative_base", &values->base_vaddr, NULL);
+	*ret = p;
+	return 0;
 }
+
+static int find_places(struct kernel *kernel, struct kallsyms_places *ret,
+		       struct err *err)
+{
+	int r = places_exported(kernel_vmcoreinfo(kernel), ret, err);
+
+	return r == ERR_NOTFOUND ? kallsyms_search(kernel, ret, err) : r;
+}
+
+/* --- reading the tables ----------------------------------------------------------- */
 
 /* Up to @size bytes, as far as memory goes. */
 static int read_while_mapped(struct kernel *kernel, uint64_t vaddr, size_t size,
@@ -82,17 +114,14 @@ static int read_while_mapped(struct kernel *kernel, uint64_t vaddr, size_t size,
 	return 0;
 }
 
-static int read_tokens(struct kernel *kernel, uint64_t table_vaddr,
+static int read_tokens(struct kernel *kernel, const struct kallsyms_places *places,
 		       struct kallsyms_table *t, struct err *err)
 {
+	uint64_t table_vaddr = places->token_table, index_vaddr = places->token_index;
 	uint8_t raw[KALLSYMS_TOKENS * 2];
-	uint64_t index_vaddr;
 	size_t size;
-	int r = table_symbol(kernel, "kallsyms_token_index", &index_vaddr, err);
+	int r = kernel_read(kernel, index_vaddr, raw, sizeof(raw), err);
 
-	if (r < 0)
-		return r;
-	r = kernel_read(kernel, index_vaddr, raw, sizeof(raw), err);
 	if (r < 0)
 		return err_in(err, r, "reading kallsyms_token_index");
 	for (size_t i = 0; i < KALLSYMS_TOKENS; i++)
@@ -109,16 +138,15 @@ static int read_tokens(struct kernel *kernel, uint64_t table_vaddr,
 }
 
 /* The names end somewhere before token_table; how long they are is not written down. */
-static int read_names(struct kernel *kernel, uint64_t tokens_vaddr,
+static int read_names(struct kernel *kernel, const struct kallsyms_places *places,
 		      struct kallsyms_table *t, struct err *err)
 {
 	uint64_t size = KALLSYMS_NAMES_MAX;
-	int r = table_symbol(kernel, "kallsyms_names", &t->names_vaddr, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (tokens_vaddr > t->names_vaddr)
-		size = MIN(size, tokens_vaddr - t->names_vaddr);
+	t->names_vaddr = places->names;
+	if (places->token_table > t->names_vaddr)
+		size = MIN(size, places->token_table - t->names_vaddr);
 	r = read_while_mapped(kernel, t->names_vaddr, (size_t)size, &t->names,
 			      &t->names_size, err);
 	if (r < 0)
@@ -126,56 +154,20 @@ static int read_names(struct kernel *kernel, uint64_t tokens_vaddr,
 	return 0;
 }
 
-static int read_values(struct kernel *kernel, struct kallsyms_table *t, struct err *err)
+static int read_table(struct kernel *kernel, const struct kallsyms_places *places,
+		      struct kallsyms_table *t, struct err *err)
 {
-	const struct vmcoreinfo *info = kernel_vmcoreinfo(kernel);
-	size_t size = 4;
-	uint64_t base;
-	int r;
+	int r = kernel_read_u32(kernel, places->num_syms, &t->count, err);
 
-	t->encoding = KALLSYMS_ENCODING_COUNT; // an offset, to be found by trial
-	if (vmcoreinfo_symbol(info, "kallsyms_addresses", &t->values_vaddr, NULL) == 0) {
-		t->encoding = KALLSYMS_ABSOLUTE;
-		size = 8;
-	} else {
-		r = table_symbol(kernel, "kallsyms_offsets", &t->values_vaddr, err);
-		if (r < 0)
-			return r;
-	}
-	if (vmcoreinfo_symbol(info, "kallsyms_relative_base", &base, NULL) == 0) {
-		r = kernel_read_u64(kernel, base, &t->relative_base, err);
-		if (r < 0)
-			return err_in(err, r, "reading kallsyms_relative_base");
-	}
-	t->values = calloc(t->count, size);
-	if (!t->values)
-		return err_nomem(err);
-	r = kernel_read(kernel, t->values_vaddr, t->values, t->count * size, err);
-	if (r < 0)
-		return err_in(err, r, "reading the addresses of symbols");
-	return 0;
-}
-
-static int read_table(struct kernel *kernel, struct kallsyms_table *t, struct err *err)
-{
-	uint64_t vaddr, tokens_vaddr;
-	int r = table_symbol(kernel, "kallsyms_num_syms", &vaddr, err);
-
-	if (r == 0)
-		r = kernel_read_u32(kernel, vaddr, &t->count, err);
 	if (r == 0 && (t->count == 0 || t->count > KALLSYMS_COUNT_MAX))
 		r = err_set(err, ERR_CORRUPT, "%u is no likely number of symbols",
 			    t->count);
 	if (r == 0)
-		r = table_symbol(kernel, "kallsyms_token_table", &tokens_vaddr, err);
+		r = read_tokens(kernel, places, t, err);
 	if (r == 0)
-		r = read_tokens(kernel, tokens_vaddr, t, err);
-	if (r == 0)
-		r = read_names(kernel, tokens_vaddr, t, err);
+		r = read_names(kernel, places, t, err);
 	if (r == 0)
 		r = kallsyms_table_index(t, err);
-	if (r == 0)
-		r = read_values(kernel, t, err);
 	return r;
 }
 
@@ -248,9 +240,47 @@ static int find_number(const struct kallsyms *k, const char *name, uint32_t *ret
 
 /* --- what the addresses mean ------------------------------------------------------ */
 
-static int choose_encoding(struct kernel *kernel, struct kallsyms *k, struct err *err)
+static int read_values(struct kernel *kernel, const struct kallsyms_values *values,
+		       struct kallsyms_table *t, struct err *err)
 {
-	bool is_absolute = k->table.encoding == KALLSYMS_ABSOLUTE;
+	size_t size = values->is_absolute ? 8 : 4;
+	int r;
+
+	free(t->values);
+	t->values_vaddr = values->vaddr;
+	t->values = calloc(t->count, size);
+	if (!t->values)
+		return err_nomem(err);
+	if (values->base_vaddr) {
+		r = kernel_read_u64(kernel, values->base_vaddr, &t->relative_base, err);
+		if (r < 0)
+			return err_in(err, r, "reading kallsyms_relative_base");
+	}
+	r = kernel_read(kernel, t->values_vaddr, t->values, t->count * size, err);
+	if (r < 0)
+		return err_in(err, r, "reading the addresses of symbols");
+	return 0;
+}
+
+/* The one way to read them that gives the symbol _stext, of number @i, its address. */
+static int choose_encoding(struct kallsyms_table *t, bool is_absolute, uint32_t i,
+			   uint64_t stext, struct err *err)
+{
+	for (int e = 0; e < KALLSYMS_ENCODING_COUNT; e++) {
+		if ((e == KALLSYMS_ABSOLUTE) != is_absolute)
+			continue;
+		t->encoding = (enum kallsyms_encoding)e;
+		if (kallsyms_table_address(t, i) == stext)
+			return 0;
+	}
+	return err_set(err, ERR_CORRUPT,
+		       "read in no known way do the symbols have _stext at 0x%llx",
+		       (unsigned long long)stext);
+}
+
+static int find_values(struct kernel *kernel, const struct kallsyms_places *places,
+		       struct kallsyms *k, struct err *err)
+{
 	uint64_t stext;
 	uint32_t i;
 	int r = vmcoreinfo_symbol(kernel_vmcoreinfo(kernel), "_stext", &stext, err);
@@ -259,16 +289,16 @@ static int choose_encoding(struct kernel *kernel, struct kallsyms *k, struct err
 		r = find_number(k, "_stext", &i, err);
 	if (r < 0)
 		return err_in(err, r, "finding out how addresses are written");
-	for (int e = 0; e < KALLSYMS_ENCODING_COUNT; e++) {
-		if ((e == KALLSYMS_ABSOLUTE) != is_absolute)
-			continue;
-		k->table.encoding = (enum kallsyms_encoding)e;
-		if (kallsyms_table_address(&k->table, i) == stext)
-			return 0;
+	r = ERR_NOTFOUND;
+	for (size_t n = 0; n < places->values_count && r < 0 && r != ERR_NOMEM; n++) {
+		const struct kallsyms_values *values = &places->values[n];
+
+		r = read_values(kernel, values, &k->table, err);
+		if (r == 0)
+			r = choose_encoding(&k->table, values->is_absolute, i, stext,
+					    err);
 	}
-	return err_set(err, ERR_CORRUPT,
-		       "read in no known way do the symbols have _stext at 0x%llx",
-		       (unsigned long long)stext);
+	return r;
 }
 
 static void find_image(struct kallsyms *k)
@@ -276,7 +306,7 @@ static void find_image(struct kallsyms *k)
 	uint64_t last = kallsyms_table_address(&k->table, k->table.count - 1);
 	uint64_t text;
 
-	kallsyms_find(k, "_stext", &k->image_start, NULL); // choose_encoding() had it
+	kallsyms_find(k, "_stext", &k->image_start, NULL); // find_values() had it
 	if (kallsyms_find(k, "_text", &text, NULL) == 0 && text < k->image_start)
 		k->image_start = text;
 	if (kallsyms_find(k, "_end", &k->image_end, NULL) < 0)
@@ -286,15 +316,18 @@ static void find_image(struct kallsyms *k)
 int kallsyms_new(struct kernel *kernel, struct kallsyms **ret, struct err *err)
 {
 	struct kallsyms *k = calloc(1, sizeof(*k));
+	struct kallsyms_places places;
 	int r;
 
 	if (!k)
 		return err_nomem(err);
-	r = read_table(kernel, &k->table, err);
+	r = find_places(kernel, &places, err);
+	if (r == 0)
+		r = read_table(kernel, &places, &k->table, err);
 	if (r == 0)
 		r = index_names(k, err);
 	if (r == 0)
-		r = choose_encoding(kernel, k, err);
+		r = find_values(kernel, &places, k, err);
 	if (r < 0) {
 		kallsyms_free(k);
 		return err_in(err, r, "reading the kernel's symbols");

@@ -8,7 +8,7 @@
  * 100,000 to 190,000 symbols. A name is expanded when it is asked for, so a const struct
  * kallsyms still grows. One thread uses one struct kallsyms, as with its kernel.
  *
- * Where the tables lie is said by VMCOREINFO since v6.0. It does not search for them.
+ * Where the tables lie is said by VMCOREINFO since v6.0; before, they are searched for.
  * A symbol's type letter is not told: it is wrong in some kernels.
  */
 #ifndef KERNEL_KALLSYMS_H
@@ -25,7 +25,7 @@
 #define KALLSYMS_NAME_SIZE 512		      /* KSYM_NAME_LEN, since v6.1 */
 
 /*
- * ERR_UNSUPPORTED: this kernel does not say where its tables are (before v6.0).
+ * ERR_UNSUPPORTED: this kernel does not say where its tables are, and they are not found.
  * ERR_CORRUPT: they are none.
  */
 int kallsyms_new(struct kernel *kernel, struct kallsyms **ret, struct err *err);

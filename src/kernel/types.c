@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * BTF, looked at through libbpf, which parses it and checks that every record lies inside
- * of the data. What libbpf leaves to its callers is done here: type ids and name offsets
- * that lead nowhere, typedefs and anonymous members that lead in circles.
+ * of the data; what is too new for it is taken out before (btf_plain.h). What libbpf
+ * leaves to its callers is done here: type ids and name offsets that lead nowhere,
+ * typedefs and anonymous members that lead in circles.
  *
  * libbpf finds names by looking at all of some 100,000 types; an index of hashes makes
  * each search a few steps.
@@ -18,12 +19,10 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "base/buf.h"
+#include "kernel/btf_plain.h"
 
 #define PATH_MAX_SIZE 256
 #define POINTER_SIZE  8
-
-#define BTF_HEADER_SIZE 24 /* the oldest; newer ones are longer, hdr_len says */
 
 #define KIND_BIT(kind) (UINT32_C(1) << (kind))
 #define KINDS_ENUM     (KIND_BIT(BTF_KIND_ENUM) | KIND_BIT(BTF_KIND_ENUM64))
@@ -104,32 +103,17 @@ static int index_build(struct types *types, struct err *err)
 	return 0;
 }
 
-/* What libbpf 1.1 takes as it is and would read from odd addresses. */
-static int header_check(const uint8_t *data, size_t size, struct err *err)
+int types_new_bytes(const void *data, size_t size, struct types **ret, struct err *err)
 {
-	uint32_t header_size;
+	_cleanup_types struct types *types = NULL;
+	_cleanup_free uint8_t *plain = NULL;
+	size_t plain_size;
+	int r;
 
 	if (size > TYPES_BTF_SIZE_MAX)
 		return err_set(err, ERR_LIMIT, "BTF has %zu bytes, more than %zu", size,
 			       TYPES_BTF_SIZE_MAX);
-	if (size < BTF_HEADER_SIZE)
-		return err_set(err, ERR_TRUNCATED, "BTF of %zu bytes has no header",
-			       size);
-	if (load_le16(data) != BTF_MAGIC)
-		return err_set(err, ERR_CORRUPT, "BTF begins with 0x%04x",
-			       load_le16(data));
-	header_size = load_le32(data + 4);
-	if (header_size < BTF_HEADER_SIZE || header_size > size || header_size % 4)
-		return err_set(err, ERR_CORRUPT, "BTF with a header of %u bytes",
-			       header_size);
-	return 0;
-}
-
-int types_new_bytes(const void *data, size_t size, struct types **ret, struct err *err)
-{
-	_cleanup_types struct types *types = NULL;
-	int r = header_check(data, size, err);
-
+	r = btf_plain(data, size, &plain, &plain_size, err);
 	if (r < 0)
 		return r;
 	types = calloc(1, sizeof(*types));
@@ -137,7 +121,10 @@ int types_new_bytes(const void *data, size_t size, struct types **ret, struct er
 		return err_nomem(err);
 	/* Of the whole process, but nobody else here uses libbpf: it prints to stderr. */
 	libbpf_set_print(NULL);
-	types->btf = btf__new(data, (uint32_t)size);
+	if (plain)
+		types->btf = btf__new(plain, (uint32_t)plain_size);
+	else
+		types->btf = btf__new(data, (uint32_t)size);
 	if (!types->btf && errno == ENOMEM)
 		return err_nomem(err);
 	if (!types->btf)

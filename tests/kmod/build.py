@@ -6,6 +6,9 @@
 
 The result goes to the cache of tools/assets.py, named after the kernel and the sources,
 so nothing is built twice and the source tree stays clean.
+
+Each kernel is of another compiler, and this Debian has only gcc-12: that of 6.1 and 6.12,
+younger than 5.10's and older than 7.2's. The module is simple enough for it to be so.
 """
 import hashlib
 import subprocess
@@ -17,6 +20,39 @@ sys.path.insert(0, str(HERE.parents[1] / 'tools'))
 import assets  # noqa: E402
 
 SOURCES = ('Kbuild', 'epitaph_crash.c')
+COMPILER = 'gcc-12'
+# Variables of kbuild and the programs that Debian's choose by the architecture.
+HELPERS = {'objtool': 'tools/objtool/objtool.real-x86',
+           'MODPOST': 'scripts/mod/modpost.real-lsb-64'}
+
+
+def runs_here(program):
+    """Not what was linked with a younger C library."""
+    done = subprocess.run([program, '--version'], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True)
+    return 'GLIBC' not in done.stderr
+
+
+def wrapper(program, work):
+    """A script that runs a program of Debian sid with sid's C library."""
+    root = assets.peers()
+    script = work / f'{program.name}.sh'
+    script.write_text(f'#!/bin/sh\nexec {root / assets.LIBDIR}/ld-linux-x86-64.so.2'
+                      f' --library-path {root / assets.LIBDIR} {program} "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+def make_variables(kdir, work):
+    variables = [f'CC={COMPILER}',
+                 # Options and attributes that are younger than the compiler.
+                 'CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=', 'KCFLAGS=-Wno-attributes',
+                 # BTF of modules needs pahole, and a vmlinux that 6.1's headers lack.
+                 'CONFIG_DEBUG_INFO_BTF_MODULES=']
+    for variable, path in HELPERS.items():
+        if (kdir / path).exists() and not runs_here(kdir / path):
+            variables.append(f'{variable}={wrapper(kdir / path, work)}')
+    return variables
 
 
 def build_module(series):
@@ -28,15 +64,14 @@ def build_module(series):
         return module
     kdir = assets.headers(series)
     make = assets.need('make', 'make')
-    assets.need('gcc-12', 'gcc-12')  # Debian's headers ask for the compiler of the kernel
+    assets.need(COMPILER, COMPILER)
     with assets.cache_lock():
         if module.exists():
             return module
         with assets.new_dir(final) as work:
             for name, text in zip(SOURCES, texts):
                 (work / name).write_bytes(text)
-            # BTF of modules needs pahole, and a vmlinux that 6.1's headers lack.
-            assets.run(make, '-s', '-C', kdir, f'M={work}', 'CONFIG_DEBUG_INFO_BTF_MODULES=',
+            assets.run(make, '-s', '-C', kdir, f'M={work}', *make_variables(kdir, work),
                        'modules')
     return module
 

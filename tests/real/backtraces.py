@@ -74,6 +74,10 @@ EXPECTED = {
 }
 
 
+# What panic() is made of in newer kernels.
+INSIDE_PANIC = ('vpanic',)
+
+
 class Frame:
     def __init__(self, text):
         self.stack, mark, address, self.name = re.fullmatch(
@@ -163,6 +167,19 @@ def check_tasks(result, lab, tasks):
         if (task.cpu, task.comm) != (cpu, f'swapper/{cpu}')])
 
 
+def check_symbols(result, lab, rows):
+    """Where the kernel says where its symbols are, the search finds them there."""
+    _, count, how, found = next(row for row in rows if row[0] == 'symbols')
+    result.check('symbols are found without VMCOREINFO',
+                 [] if found == {'exported': 'there', 'not': 'found'}.get(how)
+                 else [f'{how}: {found}'], f'{how}')
+    # /proc has those of modules too, each with its module behind it.
+    lines = (lab / 'kallsyms.txt').read_text().splitlines()
+    kernels = sum('\t' not in line for line in lines)
+    result.check('as many symbols as the kernel says', [] if int(count) == kernels
+                 else [f'{count}, the kernel has {kernels}'], count)
+
+
 def check_ends(result, tasks):
     result.check('every backtrace comes to its end', [
         f'{task}: {task.end} {task.why}' for task in tasks
@@ -192,7 +209,8 @@ def check_panic(result, lab, rows, tasks):
     trigger = lab.name.split('-')[1]
     task = panic_task(rows, tasks)
     expected = EXPECTED[trigger]
-    functions = [re.sub(r'\.cold', '', frame.function) for frame in task.frames]
+    functions = [re.sub(r'\.cold', '', frame.function) for frame in task.frames
+                 if frame.function not in INSIDE_PANIC]
     result.check('the panicking task', [] if functions[:len(expected)] == expected else [
         f'{task}: {functions}', f'expected: {expected}'], f'{task}')
 
@@ -307,6 +325,7 @@ def main():
     rows, tasks = read_dump(program, options.lab / 'vmcore')
     result.check('nothing is cut off', [row for row in rows if row[0] == 'cut'],
                  ', '.join(' '.join(row[1:]) for row in rows if row[0] == 'unwinder'))
+    check_symbols(result, options.lab, rows)
     check_tasks(result, options.lab, tasks)
     check_ends(result, tasks)
     check_panic(result, options.lab, rows, tasks)

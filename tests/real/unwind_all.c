@@ -3,6 +3,7 @@
  * Everything that src/kernel/ says of the CPUs, modules and tasks of a dump, one a line,
  * fields with tabs between them: for backtraces.py, and to look at.
  *
+ *	symbols COUNT exported|not WHERE-THE-SEARCH-HAS-THEM
  *	unwinder LAYOUT trial|header
  *	panic CPU
  *	cpu ID TASK-ADDRESS registers|WHY-NOT
@@ -20,6 +21,8 @@
 
 #include "image/image.h"
 #include "kernel/cpu.h"
+#include "kernel/kallsyms.h"
+#include "kernel/kallsyms_search.h"
 #include "kernel/kernel.h"
 #include "kernel/module.h"
 #include "kernel/task.h"
@@ -83,6 +86,36 @@ static void print_task(struct kernel *kernel, const struct task *task,
 	for (size_t i = 0; i < bt->count; i++)
 		print_frame(kernel, &bt->frames[i]);
 	putchar('\n');
+}
+
+/* Found without VMCOREINFO: the same places, where it tells them. */
+static void print_symbols(struct kernel *kernel)
+{
+	const struct vmcoreinfo *info = kernel_vmcoreinfo(kernel);
+	const struct kallsyms *kallsyms;
+	struct kallsyms_places found;
+	struct err err = { 0 };
+	uint64_t num_syms, names, tokens, index;
+	bool is_exported, is_same;
+
+	if (kernel_kallsyms(kernel, &kallsyms, &err) < 0) {
+		printf("symbols\tnone\t%s\n", err_text(&err));
+		return;
+	}
+	is_exported =
+		vmcoreinfo_symbol(info, "kallsyms_num_syms", &num_syms, NULL) == 0 &&
+		vmcoreinfo_symbol(info, "kallsyms_names", &names, NULL) == 0 &&
+		vmcoreinfo_symbol(info, "kallsyms_token_table", &tokens, NULL) == 0 &&
+		vmcoreinfo_symbol(info, "kallsyms_token_index", &index, NULL) == 0;
+	printf("symbols\t%zu\t%s\t", kallsyms_count(kallsyms),
+	       is_exported ? "exported" : "not");
+	if (kallsyms_search(kernel, &found, &err) < 0) {
+		printf("%s\n", err_text(&err));
+		return;
+	}
+	is_same = is_exported && found.num_syms == num_syms && found.names == names &&
+		  found.token_table == tokens && found.token_index == index;
+	printf("%s\n", is_same ? "there" : is_exported ? "elsewhere" : "found");
 }
 
 static void print_unwinder(struct kernel *kernel)
@@ -153,6 +186,7 @@ static int print_all(const char *path, struct err *err)
 		r = kernel_open(image, &kernel, err);
 	if (r < 0)
 		return r;
+	print_symbols(kernel);
 	print_unwinder(kernel);
 	r = cpu_list_read(kernel, &cpus, err);
 	if (r < 0)

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "fake_image.h"
 #include "kernel/kallsyms.h"
+#include "kernel/kallsyms_search.h"
 #include "kernel/kallsyms_table.h"
 
 #define BASE	  UINT64_C(0xffffffff81000000)
@@ -59,6 +60,7 @@ struct layout {
 	uint32_t align; /* of the markers */
 	enum kallsyms_encoding encoding;
 	uint32_t filler; /* this many more symbols, between local and _end */
+	bool is_at_8;	 /* names begin at a multiple of 8 */
 };
 
 struct made_table {
@@ -149,7 +151,7 @@ static struct made_table made_table(const struct layout *l)
 			add_symbol(&m, l, &markers, symbols[i].packed,
 				   symbols[i].address);
 	}
-	while ((NAMES_VADDR + m.names.size) % l->align)
+	while (((l->is_at_8 ? 0 : NAMES_VADDR) + m.names.size) % l->align)
 		text_add_bytes(&m.names, "", 1);
 	text_add_bytes(&m.names, text_get(&markers), markers.size);
 	for (size_t i = 0; i < KALLSYMS_TOKENS; i++) {
@@ -509,7 +511,7 @@ static void not_exported(void **state)
 	fake_paging(&m.fake, 0x100000, 4);
 	m.image = fake_open(&m.fake);
 	assert_int_equal(kernel_open(m.image, &m.kernel, NULL), 0);
-	assert_no_kallsyms(&m, ERR_UNSUPPORTED, "before 6.0");
+	assert_no_kallsyms(&m, ERR_UNSUPPORTED, "where the kernel lies");
 	machine_done(&m);
 }
 
@@ -565,6 +567,195 @@ static void wild_counts(void **state)
 	}
 }
 
+/* --- not exported: searched for ----------------------------------------------------- */
+
+/* Where the parts of a table lie in one piece, in the two orders of kallsyms_search.h. */
+static struct kallsyms_places placed(const struct made_table *t, const struct layout *l,
+				     bool is_new_order)
+{
+	bool is_absolute = l->encoding == KALLSYMS_ABSOLUTE;
+	struct kallsyms_places p = { .values_count = 1 };
+
+	p.values[0].is_absolute = is_absolute;
+	if (is_new_order) {
+		p.values[0].vaddr = VALUES_VADDR;
+		p.values[0].base_vaddr =
+			(VALUES_VADDR + t->values.size + 7) & ~UINT64_C(7);
+		p.token_index = VALUES_VADDR - sizeof(t->index);
+		p.token_table = (p.token_index - t->tokens.size) & ~UINT64_C(3);
+		p.names = ((p.token_table - t->names.size - 8) & ~UINT64_C(7)) + 4;
+		p.num_syms = p.names - 4;
+		return p;
+	}
+	p.names = NAMES_VADDR - 4 + 0x80000;
+	p.num_syms = p.names - 8;
+	p.values[0].base_vaddr = p.num_syms - 8;
+	p.values[0].vaddr = (is_absolute ? p.num_syms : p.num_syms - 8) -
+			    ((t->values.size + 7) & ~UINT64_C(7));
+	/* A kernel may have more between the markers and the tokens. */
+	p.token_table = (p.names + t->names.size + 3000 + 7) & ~UINT64_C(7);
+	p.token_index = (p.token_table + t->tokens.size + 7) & ~UINT64_C(7);
+	return p;
+}
+
+static void mute_machine_open(struct machine *m)
+{
+	struct err err = { 0 };
+
+	m->image = fake_open(&m->fake);
+	if (kernel_open(m->image, &m->kernel, &err) < 0)
+		fail_msg("%s", err_text(&err));
+}
+
+/* A kernel that says no more of itself than where _stext is. Not opened yet. */
+static struct kallsyms_places mute_machine_make(struct machine *m, const struct layout *l,
+						bool is_new_order)
+{
+	static const char decoy[] = "/\0000\0001\0002\0003\0004\0005\0006\0007\0008\0009";
+	struct made_table table = made_table(l);
+	struct kallsyms_places p = placed(&table, l, is_new_order);
+	struct fake_image *f = &m->fake;
+
+	*m = (struct machine){ 0 };
+	fake_paging(f, 0x100000, 4);
+	fake_memory(f, BASE, 0x400000, 0x200000);
+	fake_memory(f, MAP, 0x1000000, TABLES_SIZE);
+	fake_bytes(f, BASE + 0x1000, decoy, sizeof(decoy));
+	fake_bytes(f, BASE + 0x100000 - 8, decoy, sizeof(decoy)); // at a chunk's end
+	fake_bytes(f, p.names, table.names.data, table.names.size);
+	fake_bytes(f, p.token_table, table.tokens.data, table.tokens.size);
+	fake_bytes(f, p.token_index, table.index, sizeof(table.index));
+	fake_bytes(f, p.values[0].vaddr, table.values.data, table.values.size);
+	fake_u32(f, p.num_syms, table.count);
+	if (l->encoding != KALLSYMS_PLACE_RELATIVE && l->encoding != KALLSYMS_ABSOLUTE)
+		fake_u64(f, p.values[0].base_vaddr, BASE);
+	fake_vmcoreinfo(f, "SYMBOL(_stext)=%" PRIx64, BASE);
+	made_table_done(&table);
+	return p;
+}
+
+static void found_in_both_orders(void **state)
+{
+	for (int variant = 0; variant < 4 * KALLSYMS_ENCODING_COUNT; variant++) {
+		bool is_new_order = variant & 1;
+		struct layout l = { .has_long_lengths = variant & 2,
+				    .align = is_new_order ? 4 : 8,
+				    .is_at_8 = !is_new_order,
+				    .encoding = (enum kallsyms_encoding)(variant / 4),
+				    .filler = 8000 };
+		struct kallsyms_places wanted, found;
+		struct kallsyms *k = NULL;
+		struct err err = { 0 };
+		struct machine m;
+
+		if (l.encoding == KALLSYMS_PLACE_RELATIVE && !is_new_order)
+			continue; // is younger than the new order
+		wanted = mute_machine_make(&m, &l, is_new_order);
+		mute_machine_open(&m);
+		if (kallsyms_search(m.kernel, &found, &err) < 0 ||
+		    kallsyms_new(m.kernel, &k, &err) < 0)
+			fail_msg("variant %d: %s", variant, err_text(&err));
+		assert_int_equal(found.names, wanted.names);
+		assert_int_equal(found.num_syms, wanted.num_syms);
+		assert_int_equal(found.token_table, wanted.token_table);
+		assert_int_equal(found.token_index, wanted.token_index);
+		if (l.has_long_lengths) { // else the long name is cut
+			uint64_t vaddr;
+
+			assert_int_equal(kallsyms_find(k, long_name, &vaddr, NULL), 0);
+			assert_int_equal(vaddr, BASE + 0x280);
+		}
+		assert_lookup(k, BASE + 0x17f, "_syscall_open", BASE + 0x100,
+			      BASE + 0x180);
+		assert_lookup(k, BASE + 0x401, "filler0", BASE + 0x400, BASE + 0x408);
+		kallsyms_free(k);
+		machine_done(&m);
+	}
+}
+
+static const struct layout old_layout = {
+	.align = 8, .is_at_8 = true, .encoding = KALLSYMS_ABSOLUTE_PERCPU, .filler = 8000
+};
+
+/* What is damaged is not found, and each time the text says how far it came. */
+static void not_found_when_damaged(void **state)
+{
+	for (int damage = 0; damage < 6; damage++) {
+		static const char *const words[] = { "no token_table", "no token_table",
+						     "no names",       "no names",
+						     "no names",       "_stext" };
+		struct machine m;
+		struct kallsyms_places p = mute_machine_make(&m, &old_layout, false);
+		uint64_t paddr = 0x1000000 - MAP;
+		uint8_t *names = fake_phys(&m.fake, paddr + p.names, 1);
+
+		switch (damage) {
+		case 0: // the index disagrees with the table
+			fake_bytes(&m.fake, p.token_index + 300, "\xff", 1);
+			break;
+		case 1: // no NUL between two tokens
+			fake_bytes(&m.fake, p.token_table + 2, "x", 1);
+			break;
+		case 2: // the count does not fit the markers
+			fake_u32(&m.fake, p.num_syms, 4000);
+			break;
+		case 3: // out of step from the first name on
+			names[0] += 1;
+			break;
+		case 4: // no markers
+			memset(names + (p.token_table - p.names) - 3000 - 100, 0x55, 90);
+			break;
+		default: // the table begins elsewhere than its addresses do
+			fake_u64(&m.fake, p.values[0].base_vaddr, BASE + 1);
+		}
+		mute_machine_open(&m);
+		assert_no_kallsyms(&m, damage == 5 ? ERR_CORRUPT : ERR_UNSUPPORTED,
+				   words[damage]);
+		machine_done(&m);
+	}
+}
+
+/* A dump that is made to look like token_table everywhere is given up. */
+static void decoys_everywhere(void **state)
+{
+	static const char decoy[] = "\0000\0001\0002\0003\0004\0005\0006\0007\0008\0009";
+	struct machine m;
+
+	mute_machine_make(&m, &old_layout, false);
+	for (uint64_t at = 0; at < 0x1fff00; at += sizeof(decoy))
+		fake_bytes(&m.fake, BASE + at, decoy, sizeof(decoy));
+	mute_machine_open(&m);
+	assert_no_kallsyms(&m, ERR_LIMIT, "likely places");
+	machine_done(&m);
+}
+
+/* Anything may be anywhere in a dump: here and there a page of noise, or none at all. */
+static void noise_in_the_tables(void **state)
+{
+	uint32_t random = 1;
+
+	for (int round = 0; round < 24; round++) {
+		struct machine m;
+		struct kallsyms_places p = mute_machine_make(&m, &old_layout, false);
+		uint64_t page = (p.values[0].vaddr & ~UINT64_C(4095)) +
+				UINT64_C(4096) * (uint64_t)(round * 2);
+		struct kallsyms *k = NULL;
+
+		if (round % 2)
+			*fake_entry(&m.fake, page, 12) = 0;
+		for (int i = 0; i < 4096; i++, random = random * 1664525 + 1013904223)
+			if (round % 4 == 0)
+				*fake_phys(&m.fake, page - MAP + 0x1000000 + (uint64_t)i,
+					   1) = (uint8_t)(random >> 24);
+			else if (round % 4 == 2 && i % 4 == 0)
+				fake_u32(&m.fake, page + (uint64_t)i, (uint32_t)i * 128);
+		mute_machine_open(&m);
+		if (kallsyms_new(m.kernel, &k, NULL) == 0)
+			kallsyms_free(k);
+		machine_done(&m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -579,6 +770,10 @@ int main(void)
 		cmocka_unit_test(not_exported),
 		cmocka_unit_test(tables_not_there),
 		cmocka_unit_test(wild_counts),
+		cmocka_unit_test(found_in_both_orders),
+		cmocka_unit_test(not_found_when_damaged),
+		cmocka_unit_test(decoys_everywhere),
+		cmocka_unit_test(noise_in_the_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -287,6 +287,147 @@ static void header_of_odd_size(void **state)
 	btf__free(btf);
 }
 
+/* --- newer than this libbpf ------------------------------------------------------ */
+
+#define NEW_KIND   40
+#define NEW_HEADER 32
+
+struct words {
+	uint32_t at[1 << 20];
+	size_t count;
+};
+
+static void add_type(struct words *w, uint32_t name, uint32_t kind, uint32_t count,
+		     uint32_t size)
+{
+	w->at[w->count++] = name;
+	w->at[w->count++] = kind << 24 | count;
+	w->at[w->count++] = size;
+}
+
+/*
+ * The sample and behind its types, with the names that it has already: a type of a new
+ * kind, "struct colour { int first at 8; }", an enum "outer" of @enumerators, each named
+ * GREEN but for the last, and "typedef int GREEN".
+ */
+static uint8_t *new_sample(bool has_layout, uint32_t enumerators, size_t *ret_size)
+{
+	struct btf *btf = sample_make();
+	struct words *w = calloc(1, sizeof(*w));
+	uint32_t size, types_size, names_size, header[NEW_HEADER / 4];
+	const uint8_t *data;
+	uint32_t layout_size = has_layout ? (NEW_KIND + 1) * 4 : 0;
+	int colour = btf__find_str(btf, "colour"), first = btf__find_str(btf, "first");
+	int green = btf__find_str(btf, "GREEN"), big = btf__find_str(btf, "BIG");
+	int outer = btf__find_str(btf, "outer");
+	uint8_t *made, *to;
+
+	assert_non_null(w);
+	data = btf__raw_data(btf, &size); // a search would free it
+	memcpy(header, data, 24);
+	types_size = header[3];
+	names_size = header[5];
+	memcpy(w->at, data + 24 + header[2], types_size);
+	w->count = types_size / 4;
+	add_type(w, (uint32_t)first, NEW_KIND, 3, 7);
+	w->count += 2 + 3; // 8 bytes, and 4 for each of 3
+	add_type(w, (uint32_t)colour, BTF_KIND_STRUCT, 1, 12);
+	w->at[w->count++] = (uint32_t)first;
+	w->at[w->count++] = 1; // int
+	w->at[w->count++] = 64;
+	add_type(w, (uint32_t)outer, BTF_KIND_ENUM, enumerators, 4);
+	for (uint32_t i = 0; i < enumerators; i++) {
+		w->at[w->count++] = (uint32_t)(i + 1 < enumerators ? green : big);
+		w->at[w->count++] = i;
+	}
+	add_type(w, (uint32_t)green, BTF_KIND_TYPEDEF, 0, 1);
+
+	header[1] = NEW_HEADER;
+	header[2] = layout_size; // the types' offset: the layouts come first
+	header[3] = (uint32_t)w->count * 4;
+	header[4] = layout_size + header[3];
+	header[6] = 0;
+	header[7] = layout_size;
+	*ret_size = NEW_HEADER + layout_size + w->count * 4 + names_size;
+	made = to = calloc(1, *ret_size);
+	assert_non_null(made);
+	memcpy(to, header, NEW_HEADER);
+	to += NEW_HEADER;
+	if (has_layout) {
+		to[NEW_KIND * 4] = 8;
+		to[NEW_KIND * 4 + 1] = 4;
+	}
+	to += layout_size;
+	memcpy(to, w->at, w->count * 4);
+	memcpy(to + w->count * 4, data + size - names_size, names_size);
+	free(w);
+	btf__free(btf);
+	return made;
+}
+
+/* What is known is read; ids behind the new kind are still right. */
+static void kinds_of_tomorrow(void **state)
+{
+	struct types *types = NULL;
+	struct err err = { 0 };
+	uint64_t bits, width;
+	int64_t value;
+	size_t size;
+	uint8_t *data = new_sample(true, 3, &size);
+
+	if (types_new_bytes(data, size, &types, &err) < 0)
+		fail_msg("%s", err_text(&err));
+	offset_is(types, "outer.deeper", 16);
+	offset_is(types, "colour.first", 8);
+	size_is(types, "colour", 12);
+	size_is(types, "GREEN", 4);
+	assert_int_equal(types_bits(types, "outer.bits", &bits, &width, NULL), 0);
+	assert_int_equal(types_enum(types, "outer", "BIG", &value, NULL), 0);
+	assert_int_equal(value, 2);
+	types_free(types);
+	for (size_t i = 0; i < size; i++)
+		try_bytes(data, i);
+	for (size_t i = 0; i < size; i++) {
+		data[i] ^= 0xff;
+		try_bytes(data, size);
+		data[i] ^= 0xff;
+	}
+	free(data);
+}
+
+static void kinds_of_unknown_length(void **state)
+{
+	struct types *types = NULL;
+	struct err err = { 0 };
+	size_t size;
+	uint8_t *data = new_sample(false, 3, &size);
+
+	assert_int_equal(types_new_bytes(data, size, &types, &err), ERR_UNSUPPORTED);
+	assert_non_null(strstr(err_text(&err), "kind 40"));
+	free(data);
+}
+
+/* More than 16 bits count: the first are kept, and what comes behind is in its place. */
+static void more_members_than_16_bits(void **state)
+{
+	struct types *types = NULL;
+	struct err err = { 0 };
+	int64_t value;
+	size_t size;
+	uint8_t *data = new_sample(true, 70000, &size);
+
+	if (types_new_bytes(data, size, &types, &err) < 0)
+		fail_msg("%s", err_text(&err));
+	assert_int_equal(types_enum(types, "outer", "GREEN", &value, NULL), 0);
+	assert_int_equal(value, 0);
+	assert_int_equal(types_enum(types, "outer", "BIG", &value, NULL), ERR_NOTFOUND);
+	size_is(types, "GREEN", 4);
+	types_free(types);
+	free(data);
+}
+
+/* --- circles --------------------------------------------------------------------- */
+
 static void typedefs_in_a_circle(void **state)
 {
 	struct btf *btf = btf__new_empty();
@@ -361,6 +502,9 @@ int main(void)
 		cmocka_unit_test(cut_at_every_byte),
 		cmocka_unit_test(every_byte_damaged),
 		cmocka_unit_test(header_of_odd_size),
+		cmocka_unit_test(kinds_of_tomorrow),
+		cmocka_unit_test(kinds_of_unknown_length),
+		cmocka_unit_test(more_members_than_16_bits),
 		cmocka_unit_test(typedefs_in_a_circle),
 		cmocka_unit_test(anonymous_members_in_a_circle),
 		cmocka_unit_test(arrays_too_big_to_multiply),

@@ -299,7 +299,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('verb', choices=('make', 'path'))
-    parser.add_argument('series', help='6.1, 6.12, or a full release')
+    parser.add_argument('series', help='5.10, 6.1, 6.12, 7.x, or a full release')
     parser.add_argument('trigger')
     parser.add_argument('--memory', type=int, default=1024, metavar='MIB')
     parser.add_argument('--cpus', type=int, default=2)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The whole way, end to end: arm, panic, capture, reboot, explain.
 
-    test_rehearse.py EPITAPH [CASE ...]
+    test_rehearse.py EPITAPH [CASE ...]     or "kernels": those of the oldest and newest ones
 
 Each case is one `epitaph rehearse` of a Debian kernel, judged by what lies on the disk
 afterwards and by other people's tools: crash, drgn and makedumpfile read the dump.
@@ -47,6 +47,10 @@ FRAMES = {
 CAUSES = {'sysrq': r'sysrq', 'module': r'NULL pointer dereference.*epitaph_null_dereference'}
 FULL = ['booted', 'armed', 'panic', 'crash_kernel', 'dmesg', 'report', 'dump', 'end',
         'rebooted', 'found']
+
+
+# Of kernels that are too new for sid's crash: how it ends.
+BEYOND_CRASH = {'7.x': 'invalid structure member offset'}
 
 
 class Failure(Exception):
@@ -191,15 +195,17 @@ class Rehearsal:
                            line)
             if row and row[1] != '0':  # the idle tasks are in no list of /proc
                 crash[int(row[1])] = row[2].strip('[]')
-        check(len(crash) > 20, f'crash: status {status}\n{out}{errors}')
-        self.check_tasks('crash', crash)
+        is_too_new = BEYOND_CRASH.get(self.series, '\0') in out + errors
+        check(len(crash) > 20 or is_too_new, f'crash: status {status}\n{out}{errors}')
+        if not is_too_new:
+            self.check_tasks('crash', crash)
         argv, env = assets.peer_command('drgn', '-q', '-c', self.dump(), '-s', vmlinux, '-e',
                                         DRGN_TASKS)
         status, out, errors = output(argv, env)
         drgn = {int(pid): comm for pid, comm in re.findall(r'^TASK (\d+) (.*)$', out, re.M)}
         check(len(drgn) > 20, f'drgn: status {status}\n{out}{errors}')
         self.check_tasks('drgn', drgn)
-        check(crash == drgn, f'crash and drgn differ: {set(crash.items()) ^ set(drgn.items())}')
+        check(crash == drgn or is_too_new, f'crash and drgn differ: {set(crash.items()) ^ set(drgn.items())}')
 
     def check_makedumpfile(self):
         """Sid's: it reads zstd. It names the printer of each line, dmesg(1) does not."""
@@ -352,18 +358,24 @@ CASES = {
     'a machine that can not be armed': case_not_armed,
     'interrupted': case_interrupted,
 }
+KERNEL_CASES = {f'{series} {name}': case_full(series, trigger)
+                for series in assets.OTHER_SUITES
+                for name, trigger in (('sysrq', 'sysrq'), ('null', 'module'))}
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     epitaph = Path(sys.argv[1]).absolute()
-    unknown = set(sys.argv[2:]) - set(CASES)
+    known = CASES | KERNEL_CASES
+    wanted = sys.argv[2:] or list(CASES)
+    wanted = list(KERNEL_CASES) if wanted == ['kernels'] else wanted
+    unknown = set(wanted) - set(known)
     if unknown:
-        sys.exit(f"no case {unknown}: there are {', '.join(CASES)}")
+        sys.exit(f"no case {unknown}: there are {', '.join(known)}")
     passed = failed = 0
-    for name, case in CASES.items():
-        if sys.argv[2:] and name not in sys.argv[2:]:
+    for name, case in known.items():
+        if name not in wanted:
             continue
         started = time.monotonic()
         work = Path(tempfile.mkdtemp(prefix='epitaph-test.', dir='/var/tmp'))
