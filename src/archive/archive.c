@@ -195,12 +195,17 @@ void archive_done(struct archive *archive)
 
 int archive_lock(const char *path, int *ret_fd, struct err *err)
 {
-	_cleanup_fd int fd = -1;
-	int r = dir_make_path(path, 0700, err);
+	_cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
 
-	if (r < 0)
-		return err_in(err, r, "the archive '%s'", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		r = dir_make_path(path, 0700, err);
+		if (r < 0)
+			return err_in(err, r, "the archive '%s'", path);
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && syncfs(fd) < 0) // the way to it is new as well
+			return err_os(err, errno, "unable to sync '%s'", path);
+	}
 	if (fd < 0)
 		return err_os(err, errno, "unable to open the archive '%s'", path);
 	while (flock(fd, LOCK_EX) < 0) {

@@ -400,7 +400,9 @@ static int visit_known(void *context, struct pstore_entry *entry, struct err *er
 	known->total++;
 	if (record || collected_has(known->collect, entry))
 		known->count++;
-	if (record)
+	// An empty or cut one, or what is no log, may be the same at each crash.
+	if (record && (entry->part || strcmp(entry->type, "console") == 0) &&
+	    entry->text_size > 0)
 		known->record = record;
 	return 0;
 }

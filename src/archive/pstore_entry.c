@@ -73,12 +73,13 @@ static void damage(struct pstore_entry *entry, const char *why)
 
 static int unpack_grow(char **data, size_t *capacity, struct err *err)
 {
-	char *grown = realloc(*data, *capacity + UNPACK_STEP + 1);
+	size_t next = *capacity ? *capacity * 2 : UNPACK_STEP; // ends at PSTORE_TEXT_MAX
+	char *grown = realloc(*data, next + 1);
 
 	if (!grown)
 		return err_nomem(err);
 	*data = grown;
-	*capacity += UNPACK_STEP;
+	*capacity = next;
 	return 0;
 }
 

@@ -90,6 +90,12 @@ static const struct pstore_entry *writing_first(const struct pstore_writing *wri
 	return writing->parts[0];
 }
 
+/* Of the part that was written first, nearest to the crash. */
+static int64_t writing_time(const struct pstore_writing *writing)
+{
+	return writing->parts[writing->count - 1]->time;
+}
+
 /* ---- panics ---- */
 
 /* Does @next go on where @panic ended: the next count of that boot, soon after? */
@@ -115,7 +121,7 @@ static int panics_add(struct pstore_panics *panics, struct pstore_writing *writi
 		if (!panic_goes_on(panic, writing))
 			continue;
 		panic->writings[panic->writing_count++] = *writing;
-		panic->time = MAX(panic->time, writing_first(writing)->time);
+		panic->time = MAX(panic->time, writing_time(writing));
 		writing->parts = NULL; // it is the panic's
 		return 0;
 	}
@@ -126,7 +132,7 @@ static int panics_add(struct pstore_panics *panics, struct pstore_writing *writi
 	panic += panics->count++;
 	*panic = (struct pstore_panic){ .writings = { *writing },
 					.writing_count = 1,
-					.time = writing_first(writing)->time };
+					.time = writing_time(writing) };
 	writing->parts = NULL;
 	return 0;
 }
