@@ -300,8 +300,7 @@ static void test_names(void **state)
 		".enc.z",
 		"dmesg.txt",
 		"foo-ramoops-1",
-		"dmesg-aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeefffffffff"
-		"fgggg-1",
+		"dmesg-aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg-1",
 	};
 	struct pstore_entry entry;
 

@@ -25,7 +25,7 @@ import build   # noqa: E402
 import lab     # noqa: E402
 
 SERIES = '6.12'
-TIMEOUT = 150
+TIMEOUT = 300
 MEMORY = 512  # MiB, of which 2 at 496 MiB are ramoops'
 REGION = 0x1f000000
 MODULES = (*lab.DISK_MODULES, 'ramoops')
