@@ -269,7 +269,7 @@ static int entry_read(int dirfd, struct pstore_entry *entry, size_t *total,
 		return err_os(err, errno, "unable to open");
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_REFUSED, "it is no regular file");
-	if ((uint64_t)st.st_size > PSTORE_FILE_MAX ||
+	if ((uint64_t)st.st_size > PSTORE_FILE_MAX || *total >= PSTORE_TOTAL_MAX ||
 	    (uint64_t)st.st_size > PSTORE_TOTAL_MAX - *total)
 		return err_set(err, ERR_LIMIT, "it has %lld bytes, that is too much",
 			       (long long)st.st_size);
@@ -282,8 +282,10 @@ static int entry_read(int dirfd, struct pstore_entry *entry, size_t *total,
 		return r;
 	entry->data[entry->size] = '\0';
 	entry->time = entry_time(entry, &st);
-	*total += entry->size;
-	return pstore_entry_read_text(entry, err);
+	r = pstore_entry_read_text(entry, err);
+	if (r == 0)
+		*total += entry->size + entry->text_size; // at most one text too many
+	return r;
 }
 
 /* ---- all of a directory ---- */

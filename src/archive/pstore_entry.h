@@ -24,8 +24,8 @@
 
 /* Of firmware or of a few MiB of RAM: what is larger stays where it is. */
 #define PSTORE_FILE_MAX	   ((size_t)16 << 20)
-#define PSTORE_TOTAL_MAX   ((size_t)256 << 20)
-#define PSTORE_TEXT_MAX	   ((size_t)64 << 20) /* of one, unpacked */
+#define PSTORE_TOTAL_MAX   ((size_t)256 << 20) /* of all, with their texts */
+#define PSTORE_TEXT_MAX	   ((size_t)64 << 20)  /* of one, unpacked */
 #define PSTORE_ENTRIES_MAX 4096
 
 struct pstore_entry {
