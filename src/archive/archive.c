@@ -109,7 +109,9 @@ static int names_read(const char *path, struct names *ret, struct err *err)
 	if (!dir)
 		return err_os(err, errno, "unable to open");
 	while ((errno = 0, entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+		// Hidden ones are being made or being removed: no crashes, yet or any
+		// more.
+		if (entry->d_name[0] == '.')
 			continue;
 		// A link is a second name of something, not a second crash.
 		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -189,6 +191,30 @@ void archive_done(struct archive *archive)
 	free(archive->records);
 	free(archive->path);
 	*archive = (struct archive){ 0 };
+}
+
+int archive_lock(const char *path, int *ret_fd, struct err *err)
+{
+	_cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0 && errno == ENOENT) {
+		r = dir_make_path(path, 0700, err);
+		if (r < 0)
+			return err_in(err, r, "the archive '%s'", path);
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && syncfs(fd) < 0) // the way to it is new as well
+			return err_os(err, errno, "unable to sync '%s'", path);
+	}
+	if (fd < 0)
+		return err_os(err, errno, "unable to open the archive '%s'", path);
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return err_os(err, errno, "unable to lock the archive '%s'",
+				      path);
+	}
+	*ret_fd = take_fd(&fd);
+	return 0;
 }
 
 /* ---- finding ---- */
@@ -368,15 +394,9 @@ int archive_note(const struct archive *archive, const char *log_path, size_t *re
 		r = note_open_log(log_path, &log_fd, err);
 		if (r < 0)
 			return err_in(err, r, "the log '%s'", log_path);
-		lock_fd = open(archive->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		while (lock_fd >= 0 && flock(lock_fd, LOCK_EX) < 0) {
-			if (errno != EINTR)
-				return err_os(err, errno, "unable to lock '%s'",
-					      archive->path);
-		}
-		if (lock_fd < 0)
-			return err_os(err, errno, "unable to open '%s'", archive->path);
-		r = note_records(archive, log_fd, &count, err);
+		r = archive_lock(archive->path, &lock_fd, err);
+		if (r == 0)
+			r = note_records(archive, log_fd, &count, err);
 	}
 	if (ret_count)
 		*ret_count = count;

@@ -30,6 +30,12 @@ int archive_open(const char *path, const struct log *log, struct archive *ret,
 void archive_done(struct archive *archive);
 
 /*
+ * Who changes the archive waits for the others here. Makes it where it is missing. The
+ * lock goes with the descriptor.
+ */
+int archive_lock(const char *path, int *ret_fd, struct err *err);
+
+/*
  * When it happened, in unix seconds: by its meta.json (of the crash, else of the
  * capture), else by its name, which is local time; 0 if nothing tells.
  */
@@ -53,7 +59,8 @@ int archive_find(const struct archive *archive, const char *name, struct record 
  * not known. The log is made (0600) if it is missing, its directory is not. What was
  * noted is remembered in the record itself: the file "noted" in its directory, made after
  * the line is on the disk. So a power cut between the two can give a line twice, and
- * never loses one. Two at a time wait for each other. @ret_count, of the lines written,
+ * never loses one. Two at a time wait for each other, so the caller must not hold
+ * archive_lock(). @ret_count, of the lines written,
  * may be NULL; it is set on failure too.
  */
 int archive_note(const struct archive *archive, const char *log_path, size_t *ret_count,

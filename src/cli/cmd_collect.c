@@ -1,23 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * epitaph collect: run at boot, tells of the crashes that were recorded since the last
- * one. With panic_log in the configuration each becomes a line of that log, once.
+ * epitaph collect: run at boot. Brings what pstore kept into the archive, tells of the
+ * crashes that were recorded since the last time (with panic_log in the configuration
+ * each becomes a line of that log, once), and then removes what retention does not keep.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <string.h>
 
 #include "archive/archive.h"
+#include "archive/pstore.h"
+#include "archive/removal.h"
+#include "archive/retention.h"
 #include "cli/cli.h"
 #include "record/field.h"
 
 #define COLLECT_SCHEMA_VERSION 1
 
+#define SYSTEMD_DEPTH 2 /* /var/lib/systemd/pstore/TIME/001/dmesg-... */
+
+enum {
+	OPTION_PSTORE = 1000,
+};
+
 struct collected {
 	const char *archive_path;
-	const char *panic_log; /* "": none is kept */
-	size_t crash_count;    /* in the archive */
-	size_t new_count;      /* lines that were written */
+	const char *panic_log;	   /* "": none is kept */
+	const char *pstore_source; /* NULL: pstore is not asked */
+	struct pstore_result pstore;
+	size_t crash_count; /* in the archive, at last */
+	size_t new_count;   /* lines that were written */
+	size_t removed_count;
 };
+
+/* ---- the result ---- */
+
+static json_t *collect_pstore_json(const struct pstore_result *pstore)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I}", "made", (json_int_t)pstore->made,
+			 "joined", (json_int_t)pstore->joined, "known",
+			 (json_int_t)pstore->known, "left", (json_int_t)pstore->left,
+			 "failed", (json_int_t)pstore->failed);
+}
 
 static int collect_print_json(const struct collected *c, struct err *err)
 {
@@ -30,10 +54,15 @@ static int collect_print_json(const struct collected *c, struct err *err)
 	bad |= json_object_set_new(root, "panic_log",
 				   c->panic_log[0] ? field_new_string(c->panic_log)
 						   : json_null());
+	bad |= json_object_set_new(root, "pstore",
+				   c->pstore_source ? collect_pstore_json(&c->pstore)
+						    : json_null());
 	bad |= json_object_set_new(root, "crash_count",
 				   json_integer((json_int_t)c->crash_count));
 	bad |= json_object_set_new(root, "new_count",
 				   json_integer((json_int_t)c->new_count));
+	bad |= json_object_set_new(root, "removed_count",
+				   json_integer((json_int_t)c->removed_count));
 	if (bad)
 		return err_nomem(err);
 	if (json_dumpf(root, stdout, JSON_INDENT(2)) < 0)
@@ -49,6 +78,12 @@ static const char *plural(size_t count)
 
 static void collect_print(const struct collected *c)
 {
+	const struct pstore_result *pstore = &c->pstore;
+
+	if (pstore->made + pstore->joined > 0)
+		printf("%zu crash%s from pstore, %zu of them recorded already\n",
+		       pstore->made + pstore->joined,
+		       plural(pstore->made + pstore->joined), pstore->joined);
 	if (c->panic_log[0])
 		printf("%zu new crash%s noted in '%s' (%zu in '%s')\n", c->new_count,
 		       plural(c->new_count), c->panic_log, c->crash_count,
@@ -56,41 +91,131 @@ static void collect_print(const struct collected *c)
 	else
 		printf("%zu crash%s in '%s'; none noted: no panic_log is configured\n",
 		       c->crash_count, plural(c->crash_count), c->archive_path);
+	if (c->removed_count > 0)
+		printf("%zu crash%s removed: see keep in epitaph.conf(5)\n",
+		       c->removed_count, plural(c->removed_count));
+}
+
+/* ---- its steps: one that fails does not keep the next from being tried ---- */
+
+static void add_result(struct pstore_result *sum, const struct pstore_result *more)
+{
+	sum->made += more->made;
+	sum->joined += more->joined;
+	sum->known += more->known;
+	sum->left += more->left;
+	sum->failed += more->failed;
+}
+
+static bool collect_source(struct cli *cli, const char *source, bool keep_source,
+			   int depth, struct collected *c)
+{
+	const struct pstore_options options = {
+		.archive = cli->config.archive,
+		.source = source,
+		.keep_source = keep_source,
+		.depth = depth,
+		.log = &cli->log,
+	};
+	struct pstore_result result;
+	struct err err = { 0 };
+	int r = pstore_collect(&options, &result, &err);
+
+	add_result(&c->pstore, &result);
+	if (r < 0)
+		cli_failed(cli, &err);
+	return r == 0 && result.failed == 0;
+}
+
+static bool collect_pstore(struct cli *cli, struct collected *c)
+{
+	_cleanup_fd int lock = -1;
+	struct err err = { 0 };
+	bool is_good;
+
+	if (archive_lock(cli->config.archive, &lock, &err) < 0) {
+		cli_failed(cli, &err);
+		return false;
+	}
+	removal_sweep(cli->config.archive, &cli->log);
+	if (strcmp(c->pstore_source, PSTORE_PATH) != 0)
+		return collect_source(cli, c->pstore_source, false, 0, c);
+	pstore_mount(PSTORE_PATH, &cli->log);
+	is_good = collect_source(cli, PSTORE_PATH, false, 0, c);
+	// What systemd-pstore(8) moved there before us is its own, to keep and to remove.
+	return collect_source(cli, PSTORE_SYSTEMD_PATH, true, SYSTEMD_DEPTH, c) &&
+	       is_good;
+}
+
+static int collect_prune(struct cli *cli, struct archive *archive, struct collected *c,
+			 struct err *err)
+{
+	const struct retention retention = {
+		.keep = cli->config.keep,
+		.keep_days = cli->config.keep_days,
+		.keep_size_bytes = cli->config.keep_size_bytes,
+	};
+	_cleanup_retention_plan struct retention_plan plan = { 0 };
+	_cleanup_fd int lock = -1;
+	int r;
+
+	c->crash_count = archive->count;
+	r = retention_choose(archive, &retention, time(NULL), &plan, err);
+	if (r < 0 || plan.count == 0)
+		return r;
+	r = archive_lock(cli->config.archive, &lock, err);
+	if (r < 0)
+		return r;
+	c->removed_count = retention_apply(&plan, &cli->log);
+	c->crash_count -= c->removed_count;
+	return 0;
 }
 
 static int collect_run(struct cli *cli, int argc, char **argv)
 {
+	static const struct option options[] = {
+		{ "pstore", required_argument, NULL, OPTION_PSTORE },
+		{ 0 },
+	};
 	_cleanup_archive struct archive archive = { 0 };
-	struct collected collected = { .archive_path = cli->config.archive,
-				       .panic_log = cli->config.panic_log };
+	struct collected c = { .archive_path = cli->config.archive,
+			       .panic_log = cli->config.panic_log };
 	struct err err = { 0 };
+	bool is_good = true;
 	int option, r;
 
-	option = cli_option(cli, &cmd_collect, argc, argv, "", NULL);
-	if (option != -1)
-		return cli_exit(option);
+	while ((option = cli_option(cli, &cmd_collect, argc, argv, "", options)) != -1) {
+		if (option != OPTION_PSTORE)
+			return cli_exit(option);
+		c.pstore_source = optarg;
+	}
 	if (optind < argc)
 		return cli_usage(cli, "unexpected argument '%s'", argv[optind]);
+	if (!c.pstore_source && cli->config.collect_pstore)
+		c.pstore_source = PSTORE_PATH;
+	if (c.pstore_source)
+		is_good = collect_pstore(cli, &c);
 	r = archive_open(cli->config.archive, &cli->log, &archive, &err);
-	if (r < 0)
-		return cli_failed(cli, &err);
-	collected.crash_count = archive.count;
-	if (cli->config.panic_log[0])
-		r = archive_note(&archive, cli->config.panic_log, &collected.new_count,
-				 &err);
+	if (r == 0 && cli->config.panic_log[0])
+		r = archive_note(&archive, cli->config.panic_log, &c.new_count, &err);
+	if (r == 0) // not before they are noted
+		r = collect_prune(cli, &archive, &c, &err);
 	if (r < 0)
 		return cli_failed(cli, &err);
 	if (cli->json)
-		r = collect_print_json(&collected, &err);
+		r = collect_print_json(&c, &err);
 	else
-		collect_print(&collected);
-	return r < 0 ? cli_failed(cli, &err) : EXIT_DONE;
+		collect_print(&c);
+	if (r < 0)
+		return cli_failed(cli, &err);
+	return is_good ? EXIT_DONE : EXIT_FAILED;
 }
 
 const struct command cmd_collect = {
 	.name = "collect",
 	.arguments = "[OPTION...]",
-	.summary = "note the crashes that were recorded since the last time",
+	.summary = "at boot: take over what pstore kept, note new crashes",
+	.options = "      --pstore DIR     take over DIR instead of " PSTORE_PATH "\n",
 	.has_json = true,
 	.run = collect_run,
 };

@@ -14,7 +14,8 @@ static const struct command *const before[] = {
 };
 
 static const struct command *const after[] = {
-	&cmd_list, &cmd_show, &cmd_dmesg, &cmd_bt, &cmd_save, &cmd_collect, NULL,
+	&cmd_list,    &cmd_show, &cmd_dmesg, &cmd_bt,	  &cmd_save,
+	&cmd_collect, &cmd_rm,	 &cmd_prune, &cmd_export, NULL,
 };
 
 static const struct {

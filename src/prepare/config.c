@@ -8,9 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "base/text.h"
 
-#define CONFIG_PANIC_MAX_S (24 * 3600)
+#define CONFIG_PANIC_MAX_S   (24 * 3600)
+#define CONFIG_KEEP_MAX	     100000
+#define CONFIG_KEEP_DAYS_MAX 36500
 
 enum value_type {
 	VALUE_PATH,	  /* absolute */
@@ -18,6 +21,7 @@ enum value_type {
 	VALUE_WORDS,	  /* given again, or on lines that begin with a blank: joined */
 	VALUE_BOOL,
 	VALUE_U32,
+	VALUE_SIZE, /* uint64_t of bytes */
 	VALUE_INT,
 	VALUE_MODE,
 	VALUE_END,
@@ -40,6 +44,10 @@ struct config_key {
 static const struct config_key config_keys[] = {
 	{ "archive", "path", VALUE_PATH, STRING(archive) },
 	{ "archive", "panic_log", VALUE_PATH_EMPTY, STRING(panic_log) },
+	{ "archive", "collect_pstore", VALUE_BOOL, AT(collect_pstore) },
+	{ "archive", "keep", VALUE_U32, AT(keep), 0, 0, CONFIG_KEEP_MAX },
+	{ "archive", "keep_days", VALUE_U32, AT(keep_days), 0, 0, CONFIG_KEEP_DAYS_MAX },
+	{ "archive", "keep_size", VALUE_SIZE, AT(keep_size_bytes) },
 	{ "capture", "mode", VALUE_MODE, AT(mode) },
 	{ "capture", "end", VALUE_END, AT(end) },
 	{ "capture", "level", VALUE_INT, AT(dump_level), 0, 0, 31 },
@@ -80,6 +88,8 @@ void config_init(struct config *config)
 	orders_init(&orders);
 	*config = (struct config){
 		.archive = "/var/crash",
+		.collect_pstore = true,
+		.keep = 10,
 		.mode = orders.mode,
 		.end = orders.end,
 		.dump_level = orders.dump_level,
@@ -110,6 +120,31 @@ static int value_number(const char *text, uint32_t min, uint32_t max, uint32_t *
 	if (errno || value < min || value > max)
 		return err_set(err, ERR_INVALID, "is not from %u to %u", min, max);
 	*ret = (uint32_t)value;
+	return 0;
+}
+
+/* "500M": bytes, or with a K, M, G or T of 1024 each. */
+static int value_size(const char *text, uint64_t *ret, struct err *err)
+{
+	static const char units[] = "KMGT";
+	uint64_t value;
+	const char *unit;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9')
+		return err_set(err, ERR_INVALID, "is no size");
+	unit = *end ? strchr(units, *end) : NULL;
+	if (*end && (!unit || end[1]))
+		return err_set(err, ERR_INVALID, "is no size, as 500M or 20G are");
+	for (int i = 0; unit && i <= unit - units; i++) {
+		if (!u64_mul(value, 1024, &value))
+			errno = ERANGE;
+	}
+	if (errno || value > INT64_MAX)
+		return err_set(err, ERR_INVALID, "is too much");
+	*ret = value;
 	return 0;
 }
 
@@ -190,6 +225,8 @@ static int value_set(const struct config_key *key, const char *text,
 		return value_bool(text, at, err);
 	case VALUE_U32:
 		return value_number(text, key->min, key->max, at, err);
+	case VALUE_SIZE:
+		return value_size(text, at, err);
 	case VALUE_INT:
 		r = value_number(text, key->min, key->max, &number, err);
 		if (r == 0)

@@ -84,18 +84,29 @@ static int record_open_archive(const char *archive, int *ret_fd, struct err *err
 	return 0;
 }
 
-/* Takes the first free name of that minute. */
-static int record_make_directory(int archive_fd, const char *minute,
+#define HIDDEN_SIZE (PART_STAMP_SIZE + sizeof("." RECORD_HIDDEN_END))
+
+static void record_hidden_name(const char *stamp, char ret[static HIDDEN_SIZE])
+{
+	snprintf(ret, HIDDEN_SIZE, ".%.31s" RECORD_HIDDEN_END, stamp);
+}
+
+/* Takes the first free name of that minute; hidden ones look for both. */
+static int record_make_directory(int archive_fd, const char *minute, bool is_hidden,
 				 char ret[static PART_STAMP_SIZE], struct err *err)
 {
-	char name[PART_STAMP_SIZE];
+	char name[PART_STAMP_SIZE], hidden[HIDDEN_SIZE];
 
 	for (int i = 0; i < RECORD_SAME_MINUTE_MAX; i++) {
 		if (i == 0)
 			snprintf(name, sizeof(name), "%.12s", minute);
 		else
 			snprintf(name, sizeof(name), "%.12s-%d", minute, i);
-		if (mkdirat(archive_fd, name, 0700) == 0) {
+		record_hidden_name(name, hidden);
+		if (is_hidden &&
+		    faccessat(archive_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		if (mkdirat(archive_fd, is_hidden ? hidden : name, 0700) == 0) {
 			memcpy(ret, name, sizeof(name));
 			return 0;
 		}
@@ -107,8 +118,9 @@ static int record_make_directory(int archive_fd, const char *minute,
 		       RECORD_SAME_MINUTE_MAX, minute);
 }
 
-static int record_start(int archive_fd, const char *archive, const char *stamp,
-			time_t when, struct record **ret, struct err *err)
+static int record_start(int archive_fd, const char *archive, const char *directory,
+			const char *stamp, time_t when, struct record **ret,
+			struct err *err)
 {
 	_cleanup_record struct record *record = NULL;
 	_cleanup_free char *real = realpath(archive, NULL);
@@ -117,9 +129,9 @@ static int record_start(int archive_fd, const char *archive, const char *stamp,
 
 	if (!real)
 		return err_os(err, errno, "unable to resolve '%s'", archive);
-	if (asprintf(&path, "%s/%s", strcmp(real, "/") == 0 ? "" : real, stamp) < 0)
+	if (asprintf(&path, "%s/%s", strcmp(real, "/") == 0 ? "" : real, directory) < 0)
 		return err_nomem(err);
-	dirfd = openat(archive_fd, stamp,
+	dirfd = openat(archive_fd, directory,
 		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dirfd < 0) {
 		r = err_os(err, errno, "unable to open '%s'", path);
@@ -140,26 +152,68 @@ static int record_start(int archive_fd, const char *archive, const char *stamp,
 	return 0;
 }
 
-int record_create(const char *archive, time_t when, struct record **ret, struct err *err)
+static int record_create_in(const char *archive, time_t when, bool is_hidden,
+			    struct record **ret, struct err *err)
 {
-	char minute[PART_STAMP_SIZE], stamp[PART_STAMP_SIZE], meta[PART_FILE_SIZE * 2];
+	char minute[PART_STAMP_SIZE], stamp[PART_STAMP_SIZE], hidden[HIDDEN_SIZE];
+	char meta[PART_FILE_SIZE * 2];
+	const char *directory;
 	_cleanup_fd int archive_fd = -1;
 	int r = record_open_archive(archive, &archive_fd, err);
 
 	if (r == 0) {
 		record_make_stamp(when, minute);
-		r = record_make_directory(archive_fd, minute, stamp, err);
+		r = record_make_directory(archive_fd, minute, is_hidden, stamp, err);
 	}
 	if (r < 0)
 		return err_in(err, r, "creating a record in '%s'", archive);
-	r = record_start(archive_fd, archive, stamp, when, ret, err);
+	record_hidden_name(stamp, hidden);
+	directory = is_hidden ? hidden : stamp;
+	r = record_start(archive_fd, archive, directory, stamp, when, ret, err);
 	if (r < 0) {
 		// Nothing but our own meta.json can be in it, else it stays.
-		snprintf(meta, sizeof(meta), "%s/" META_NAME, stamp);
+		snprintf(meta, sizeof(meta), "%s/" META_NAME, directory);
 		unlinkat(archive_fd, meta, 0);
-		unlinkat(archive_fd, stamp, AT_REMOVEDIR);
+		unlinkat(archive_fd, directory, AT_REMOVEDIR);
 		return err_in(err, r, "creating the record '%s/%s'", archive, stamp);
 	}
+	return 0;
+}
+
+int record_create(const char *archive, time_t when, struct record **ret, struct err *err)
+{
+	return record_create_in(archive, when, false, ret, err);
+}
+
+int record_create_hidden(const char *archive, time_t when, struct record **ret,
+			 struct err *err)
+{
+	return record_create_in(archive, when, true, ret, err);
+}
+
+int record_reveal(struct record *record, struct err *err)
+{
+	_cleanup_fd int archive_fd = -1;
+	_cleanup_free char *path = NULL;
+	char hidden[HIDDEN_SIZE];
+	size_t above = (size_t)(strrchr(record->path, '/') - record->path);
+
+	record_hidden_name(record->stamp, hidden);
+	if (strcmp(record->path + above + 1, hidden) != 0)
+		return err_set(err, ERR_INVALID, "'%s' is not hidden", record->path);
+	if (asprintf(&path, "%.*s/%s", (int)above, record->path, record->stamp) < 0)
+		return err_nomem(err);
+	archive_fd = openat(record->dirfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (archive_fd < 0)
+		return err_os(err, errno, "unable to open the archive of '%s'", path);
+	if (renameat2(archive_fd, hidden, archive_fd, record->stamp, RENAME_NOREPLACE) <
+	    0)
+		return err_os(err, errno, "unable to reveal '%s'", path);
+	freep(&record->path);
+	record->path = take_ptr(path);
+	if (fsync(archive_fd) < 0)
+		return err_os(err, errno, "unable to fsync the archive of '%s'",
+			      record->path);
 	return 0;
 }
 

@@ -77,7 +77,7 @@ struct record_crash {
 	char boot_id[37];
 	char cause[256]; /* one line */
 	char title[160];
-	char source[16];      /* "kdump", later "pstore", "import" */
+	char source[16];      /* "kdump", "pstore" */
 	int64_t crash_time;   /* unix seconds, VMCOREINFO's CRASHTIME */
 	int64_t capture_time; /* unix seconds */
 	uint64_t uptime_ms;   /* of the dead kernel */
@@ -99,6 +99,17 @@ struct record {
  * which every part is absent and crash.capture_time is @when.
  */
 int record_create(const char *archive, time_t when, struct record **ret, struct err *err);
+
+/*
+ * The same, in a hidden directory ".202611230042.new", which is no record to anybody yet,
+ * and its revealing when all is in it: one rename, durable. So a record that is made from
+ * something that is deleted afterwards is there as a whole or not at all. What a kill
+ * leaves is the archive's to sweep. One at a time: the caller holds the archive's lock.
+ */
+int record_create_hidden(const char *archive, time_t when, struct record **ret,
+			 struct err *err);
+int record_reveal(struct record *record, struct err *err);
+#define RECORD_HIDDEN_END ".new"
 
 /*
  * Reads meta.json of an existing record. A directory without one (another tool's, or cut

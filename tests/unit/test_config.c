@@ -80,6 +80,10 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_string_equal(c.cmdline_append, "");
 	assert_int_equal(c.panic_timeout_s, 10);
 	assert_true(c.panic_on_oops);
+	assert_true(c.collect_pstore);
+	assert_int_equal(c.keep, 10);
+	assert_int_equal(c.keep_days, 0);
+	assert_int_equal(c.keep_size_bytes, 0);
 }
 
 static void no_file_is_fine(void **state)
@@ -108,6 +112,8 @@ static void every_key_is_read(void **state)
 {
 	static const char text[] = "# a comment\n"
 				   "[archive]\n"
+				   "collect_pstore = no\nkeep = 3\n"
+				   "keep_days = 90\nkeep_size = 20G\n"
 				   "path = /srv/crash\n"
 				   "panic_log=/var/log/panic.log\n"
 				   "[capture]\n"
@@ -136,6 +142,10 @@ static void every_key_is_read(void **state)
 	load_text(state, text, &c, &said);
 	assert_string_equal(said.text, "");
 	assert_string_equal(c.archive, "/srv/crash");
+	assert_false(c.collect_pstore);
+	assert_int_equal(c.keep, 3);
+	assert_int_equal(c.keep_days, 90);
+	assert_int_equal(c.keep_size_bytes, (uint64_t)20 << 30);
 	assert_string_equal(c.panic_log, "/var/log/panic.log");
 	assert_int_equal(c.mode, ORDERS_DMESG);
 	assert_int_equal(c.end, ORDERS_POWEROFF);
@@ -205,6 +215,14 @@ static void bad_values_leave_the_default(void **state)
 		"[archive]\npath = var/crash",
 		"[archive]\npath =",
 		"[archive]\npanic_log = x",
+		"[archive]\nkeep = -1",
+		"[archive]\nkeep = 100001",
+		"[archive]\nkeep_days = 1d",
+		"[archive]\nkeep_size = G",
+		"[archive]\nkeep_size = 1GB",
+		"[archive]\nkeep_size = 1g",
+		"[archive]\nkeep_size = 99999999T",
+		"[archive]\nkeep_size = 99999999999999999999",
 		"[panic]\npanic_on_oops = maybe",
 		"[kernel]\npanic = 0",
 		"[kernel]\nimage = vmlinuz",
