@@ -11,7 +11,9 @@
  *    another, no order is kept between them; one worker runs in the caller's own thread.
  *
  * Memory: in A 2.2 MiB (struct pages and bits of one chunk), given back before B; in B
- * below 2 MiB a worker. All the time 16 bytes a chunk with RAM: 128 KiB for a TiB.
+ * below 2 MiB a worker. All the time 24 bytes a chunk with RAM: 192 KiB for a TiB. A
+ * stream can't be read again: there the bits stay in memory, 32 MiB for a TiB, and go out
+ * once they are all decided.
  *
  * A failure in B (a full disk, most of all) ends all workers, after each has written what
  * it has; the file stays marked "incomplete".
@@ -45,12 +47,15 @@ struct chunk {
 	uint32_t number; /* its first page frame / SELECTION_CHUNK_PAGES */
 	uint32_t kept;
 	uint64_t first_desc;
+	uint8_t *
+		kept_bits; /* where the output can't be read again, of a chunk with any */
 };
 
 struct engine {
 	struct image *image;
 	const struct dump_options *options;
 	struct dump_result *result;
+	struct output output;
 	struct diskdump dump;
 	struct packer_job job;
 	uint32_t page_size;
@@ -193,7 +198,7 @@ static void engine_progress(struct engine *engine, bool is_counting, bool is_las
 	struct dump_progress progress = {
 		.pages_done = atomic_load(&engine->job.pages_done),
 		.pages_total = is_counting ? 0 : engine->pages_kept,
-		.bytes_written = atomic_load(&engine->dump.end),
+		.bytes_written = atomic_load(&engine->output.end),
 	};
 	struct timespec now;
 	int64_t now_ms;
@@ -210,6 +215,48 @@ static void engine_progress(struct engine *engine, bool is_counting, bool is_las
 
 /* --- phase A -------------------------------------------------------------------------
  */
+
+/* Both bitmaps of a chunk go to the file, or what is kept to the chunk. */
+static int engine_put_bits(struct engine *engine, struct chunk *chunk, const uint8_t *ram,
+			   const uint8_t *kept, struct err *err)
+{
+	uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+
+	if (engine->output.kind == OUTPUT_FILE)
+		return diskdump_set_bitmaps(&engine->dump, pfn, ram, kept,
+					    SELECTION_CHUNK_BYTES, err);
+	if (!chunk->kept)
+		return 0;
+	if (!chunk->kept_bits)
+		chunk->kept_bits = malloc(SELECTION_CHUNK_BYTES);
+	if (!chunk->kept_bits)
+		return err_nomem(err);
+	memcpy(chunk->kept_bits, kept, SELECTION_CHUNK_BYTES);
+	return 0;
+}
+
+/* The bitmaps of a stream, without gaps: chunks without RAM too. */
+static int engine_stream_bits(struct engine *engine, struct err *err)
+{
+	static const uint8_t zeros[SELECTION_CHUNK_BYTES];
+	const struct chunk *next = engine->chunks, *end = next + engine->chunk_count;
+	uint8_t ram[SELECTION_CHUNK_BYTES];
+	size_t range_first = 0;
+	int r = 0;
+
+	for (uint64_t n = 0; r == 0 && n < engine->dump.bitmap_size / sizeof(ram); n++) {
+		uint64_t pfn = n * SELECTION_CHUNK_PAGES;
+		const struct chunk *chunk =
+			next < end && next->number == n ? next++ : NULL;
+
+		if (chunk)
+			engine_ram_bits(engine, pfn, &range_first, ram);
+		r = diskdump_set_bitmaps(&engine->dump, pfn, chunk ? ram : zeros,
+					 chunk && chunk->kept ? chunk->kept_bits : zeros,
+					 sizeof(ram), err);
+	}
+	return r;
+}
 
 /* All chunks once: bits to the file, counts to the chunks. */
 static int engine_select_chunks(struct engine *engine, struct selection *selection,
@@ -233,11 +280,10 @@ static int engine_select_chunks(struct engine *engine, struct selection *selecti
 		if (r < 0)
 			return r;
 		result->pages_other += engine_drop_missing(engine, pfn, kept);
-		r = diskdump_set_bitmaps(&engine->dump, pfn, ram, kept, sizeof(kept),
-					 err);
+		chunk->kept = bits_count(kept, sizeof(kept));
+		r = engine_put_bits(engine, chunk, ram, kept, err);
 		if (r < 0)
 			return r;
-		chunk->kept = bits_count(kept, sizeof(kept));
 		chunk->first_desc = engine->pages_kept;
 		engine->pages_kept += chunk->kept;
 		result->pages_total += bits_count(ram, sizeof(ram));
@@ -253,8 +299,10 @@ static void engine_tell_selection(struct engine *engine,
 
 	result->selection = selection_kind(selection);
 	result->pages_free = selection_left_out(selection, PAGE_CLASS_FREE);
+	result->pages_cache_private =
+		selection_left_out(selection, PAGE_CLASS_CACHE_PRIVATE);
 	result->pages_cache = selection_left_out(selection, PAGE_CLASS_CACHE) +
-			      selection_left_out(selection, PAGE_CLASS_CACHE_PRIVATE);
+			      result->pages_cache_private;
 	result->pages_user = selection_left_out(selection, PAGE_CLASS_USER);
 	result->pages_other += selection_left_out(selection, PAGE_CLASS_UNUSABLE);
 	snprintf(result->selection_why, sizeof(result->selection_why), "%s",
@@ -289,6 +337,8 @@ static int engine_select(struct engine *engine, struct kernel *kernel, struct er
 				       (engine->level & DUMP_EXCLUDE_ZERO) |
 					       image_info(engine->image)->dump_level,
 				       err);
+	if (r == 0 && engine->output.kind == OUTPUT_STREAM)
+		r = engine_stream_bits(engine, err);
 	return r;
 }
 
@@ -312,14 +362,19 @@ static int engine_pack_unit(struct engine *engine, struct packer *packer, uint64
 	const struct chunk *chunk = &engine->chunks[unit / UNITS_PER_CHUNK];
 	uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
 	size_t before = unit % UNITS_PER_CHUNK * UNIT_BYTES;
-	uint8_t kept[SELECTION_CHUNK_BYTES];
-	int r;
+	uint8_t buffer[SELECTION_CHUNK_BYTES];
+	const uint8_t *kept = chunk->kept_bits;
 
 	if (!chunk->kept)
 		return 0;
-	r = diskdump_get_kept(&engine->dump, pfn, kept, before + UNIT_BYTES, err);
-	if (r < 0)
-		return r;
+	if (!kept) {
+		int r = diskdump_get_kept(&engine->dump, pfn, buffer, before + UNIT_BYTES,
+					  err);
+
+		if (r < 0)
+			return r;
+		kept = buffer;
+	}
 	return packer_range(packer, pfn + before * 8, kept + before, UNIT_PAGES,
 			    chunk->first_desc + bits_count(kept, before), err);
 }
@@ -463,7 +518,10 @@ static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
 	engine->page_size = engine->job.page_size = facts.page_size;
 	r = engine_find_chunks(engine, err);
 	if (r == 0)
-		r = diskdump_begin(&engine->dump, &facts, fd, err);
+		r = output_begin(&engine->output, engine->options->output, fd,
+				 engine->options->size_limit, err);
+	if (r == 0)
+		r = diskdump_begin(&engine->dump, &facts, &engine->output, err);
 	if (r == 0)
 		r = engine_select(engine, kernel, err);
 	if (r == 0)
@@ -475,8 +533,8 @@ static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
 	if (r == 0)
 		r = engine_check_whole(engine, err);
 	if (r == 0)
-		return diskdump_end(&engine->dump, err);
-	if (diskdump_sync(&engine->dump, &sync_err) < 0)
+		return diskdump_end(&engine->dump, true, err);
+	if (engine->dump.output && diskdump_end(&engine->dump, false, &sync_err) < 0)
 		log_warning(engine->options->log, "%s, more of it may be lost",
 			    err_text(&sync_err));
 	return r;
@@ -527,13 +585,15 @@ int dump_write(struct image *image, struct kernel *kernel,
 	r = engine_check_options(options, &why);
 	if (r == 0)
 		r = engine_run(&engine, kernel, fd, &why);
-	ret->bytes_written = atomic_load(&engine.dump.end);
+	ret->bytes_written = atomic_load(&engine.output.end);
 	ret->is_complete = r == 0;
 	if (r < 0) {
 		engine_tell_incomplete(&engine, &why);
 		if (err)
 			*err = why;
 	}
+	for (size_t i = 0; i < engine.chunk_count; i++)
+		free(engine.chunks[i].kept_bits);
 	free(engine.chunks);
 	return r;
 }
