@@ -217,12 +217,10 @@ static void set_codec(struct mdf *mdf, const struct row *row)
 	struct mdf_options *options = &mdf->options;
 
 	options->has_codec = true;
+	options->codec_missing = NULL;
 	if (codec_parse(row->why, &options->codec, &options->codec_level, NULL) == 0)
 		return;
-	mdf_say(mdf, MDF_COMMON,
-		"'-%c' option is disabled, because this binary doesn't support %s "
-		"compression: using lzo.\n",
-		row->letter, row->why);
+	options->codec_missing = row->why;
 	codec_parse("lzo", &options->codec, &options->codec_level, NULL);
 }
 

@@ -172,7 +172,21 @@ static void engine_ram_bits(const struct engine *engine, uint64_t pfn,
 	}
 }
 
-/* A source that was filtered before has less than its RAM. */
+/*
+ * A source that was filtered before has less than its RAM: what is not there stays away.
+ * A page that should be there and is lost stays, to be counted and marked as lost.
+ */
+static bool engine_is_missing(const struct engine *engine, uint64_t paddr)
+{
+	uint8_t byte;
+	int r;
+
+	if (image_has_page(engine->image, paddr))
+		return false;
+	r = image_read(engine->image, paddr, &byte, sizeof(byte), NULL);
+	return r == ERR_FILTERED || r == ERR_FAULT;
+}
+
 static uint64_t engine_drop_missing(const struct engine *engine, uint64_t pfn,
 				    uint8_t kept[SELECTION_CHUNK_BYTES])
 {
@@ -182,7 +196,7 @@ static uint64_t engine_drop_missing(const struct engine *engine, uint64_t pfn,
 		return 0;
 	for (size_t i = 0; i < SELECTION_CHUNK_PAGES; i++) {
 		if (!(kept[i / 8] >> (i % 8) & 1) ||
-		    image_has_page(engine->image, (pfn + i) * engine->page_size))
+		    !engine_is_missing(engine, (pfn + i) * engine->page_size))
 			continue;
 		kept[i / 8] &= (uint8_t) ~(1u << (i % 8));
 		missing++;
