@@ -4,6 +4,7 @@
  * What was written is read again by a reader of this file, from the description of the
  * format alone.
  */
+#include <endian.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,6 +23,8 @@
 #include <zstd.h>
 
 #include "dump/dump.h"
+#include "dump/flat.h"
+#include "dump/select.h"
 #include "fake_image.h"
 #include "kernel/kernel.h"
 #include "kernel/memmap.h"
@@ -1052,6 +1055,175 @@ static void test_cut_source(void **state)
 	dump_close(&w);
 }
 
+/* --- streams -------------------------------------------------------------------------
+ */
+
+/* How many bytes of the file have been given; no byte is given twice. */
+static uint64_t stream_check(const struct written *w, uint64_t file_size)
+{
+	uint8_t *given = calloc(1, file_size);
+	uint64_t at = 4096, total = 0;
+
+	assert_non_null(given);
+	assert_memory_equal(w->data, "makedumpfile\0\0\0\0", 16);
+	assert_int_equal(be64toh(get_u64(w, 16)), 1);
+	while (get_u64(w, at) != UINT64_MAX) {
+		uint64_t offset = be64toh(get_u64(w, at));
+		uint64_t size = be64toh(get_u64(w, at + 8));
+
+		assert_true(size > 0 && offset + size <= file_size);
+		for (uint64_t i = offset; i < offset + size; i++) {
+			assert_int_equal(given[i], 0);
+			given[i] = 1;
+		}
+		total += size;
+		at += 16 + size;
+	}
+	assert_int_equal(get_u64(w, at + 8), UINT64_MAX);
+	assert_int_equal(at + 16, w->size);
+	free(given);
+	return total;
+}
+
+/* Dumps to a stream, and makes a file of it. */
+static void dump_run_stream(struct written *w)
+{
+	char path[] = "/tmp/epitaph-dump-XXXXXX";
+	int fd = mkstemp(path);
+	uint64_t bytes, total;
+	struct err err = { 0 };
+	struct stat st;
+
+	assert_true(fd >= 0);
+	unlink(path);
+	w->options.output = OUTPUT_STREAM;
+	dump_run(w);
+	w->options.output = OUTPUT_FILE;
+	assert_int_equal(lseek(w->fd, 0, SEEK_SET), 0);
+	if (flat_rearrange(w->fd, fd, &bytes, &err) < 0)
+		fail_msg("%s", err_text(&err));
+	assert_int_equal(fstat(fd, &st), 0);
+	total = stream_check(w, (uint64_t)st.st_size);
+	assert_int_equal(bytes, total);
+	dump_unmap(w);
+	close(w->fd);
+	w->fd = fd;
+	w->size = (size_t)st.st_size;
+	w->data = mmap(NULL, w->size, PROT_READ, MAP_SHARED, fd, 0);
+	assert_true(w->data != MAP_FAILED);
+}
+
+/* The file that a stream gives is the one that is written directly. */
+static void check_stream_is_file(struct written *w)
+{
+	uint8_t *data;
+	size_t size;
+
+	dump_run(w);
+	size = w->size;
+	data = malloc(size);
+	assert_non_null(data);
+	memcpy(data, w->data, size);
+	dump_run_stream(w);
+	check_complete(w);
+	assert_int_equal(w->size, size);
+	assert_memory_equal(w->data, data, size);
+	free(data);
+}
+
+static void test_stream(void **state)
+{
+	struct written w = { .options = { .level = 31, .codec = CODEC_ZSTD } };
+
+	machine_make(&w.f, NULL);
+	page_set(&w.f, DATA_PFN + 8, F_LRU, T_NONE, 0);
+	dump_open(&w);
+	check_stream_is_file(&w);
+	assert_int_equal(w.result.pages_cache, 1);
+	assert_int_equal(w.result.pages_cache_private, 0);
+	w.options.threads = 4;
+	dump_run_stream(&w);
+	check_complete(&w);
+	dump_close(&w);
+}
+
+/* RAM with chunks of none between: no gaps in the bitmaps. */
+static void test_stream_with_gaps(void **state)
+{
+	struct written w = { .options = { .level = 31 } };
+	uint64_t last = (uint64_t)5 * SELECTION_CHUNK_PAGES + 17;
+
+	machine_make(&w.f, NULL);
+	fake_ram(&w.f, last * PAGE, 2 * PAGE);
+	*fake_phys(&w.f, last * PAGE, 1) = 1;
+	dump_open(&w);
+	check_stream_is_file(&w);
+	assert_true(is_in(&w, 1, last));
+	dump_run_stream(&w);
+	dump_close(&w);
+}
+
+/* A memmap that is not believed in the end: all is decided twice, and given once. */
+static void test_stream_decided_twice(void **state)
+{
+	struct written w = { .options = { .level = 31 } };
+
+	machine_make(&w.f, NULL);
+	page_set(&w.f, DATA_PFN + DATA_PAGES - 1, 0, T_NONE, 0);
+	page_set(&w.f, DATA_PFN + 8, F_LRU, T_NONE, 0);
+	dump_open(&w);
+	check_stream_is_file(&w);
+	assert_int_equal(w.result.selection, DUMP_SELECTION_ZERO);
+	assert_int_equal(get_u32(&w, PAGE + 8), 1);
+	dump_close(&w);
+}
+
+/* At any limit the file and the stream end properly, and say that they are not whole. */
+static void test_limit(void **state)
+{
+	struct written w = { .options = { .level = 31, .codec = CODEC_NONE } };
+	uint64_t whole, most = 0;
+
+	machine_make(&w.f, NULL);
+	dump_open(&w);
+	dump_run(&w);
+	whole = w.size;
+	for (uint64_t limit = 1; limit <= whole; limit += 37777) {
+		w.options.size_limit = limit;
+		dump_run(&w);
+		assert_int_equal(w.code, ERR_LIMIT);
+		assert_true(w.result.bytes_written <= limit);
+		if (!w.result.pages_written)
+			continue;
+		assert_int_equal(w.size, limit);
+		check_incomplete(&w);
+		most = w.result.pages_written;
+		dump_run_stream(&w);
+		assert_int_equal(w.code, ERR_LIMIT);
+		assert_int_equal(w.result.pages_written, most);
+		check_incomplete(&w);
+	}
+	assert_true(most > DATA_PAGES / 2);
+	w.options.size_limit = whole;
+	dump_run(&w);
+	check_complete(&w);
+	dump_close(&w);
+}
+
+/* All is done, nothing written. */
+static void test_output_none(void **state)
+{
+	struct written w = { .options = { .level = 31, .output = OUTPUT_NONE } };
+
+	machine_make(&w.f, NULL);
+	dump_open(&w);
+	dump_run(&w);
+	assert_int_equal(w.code, 0);
+	assert_int_equal(w.size, 0);
+	assert_true(w.result.pages_written > DATA_PAGES);
+	dump_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1077,6 +1249,11 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_cut_source),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_stream_with_gaps),
+		cmocka_unit_test(test_stream_decided_twice),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_output_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
