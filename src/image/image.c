@@ -291,6 +291,15 @@ bool image_has_page(struct image *image, uint64_t paddr)
 	return image->ops->has_page(image, paddr);
 }
 
+int image_page_storage(struct image *image, uint64_t paddr, struct image_storage *ret,
+		       struct err *err)
+{
+	if (!image->ops->page_storage)
+		return err_set(err, ERR_UNSUPPORTED, "pages of %s files are not packed",
+			       image_format_name(image->info.format));
+	return image->ops->page_storage(image, paddr, ret, err);
+}
+
 const struct image_info *image_info(const struct image *image)
 {
 	return &image->info;

@@ -56,7 +56,15 @@ struct image_info {
 	char incomplete_why[128];
 	int dump_level; /* diskdump: makedumpfile's -d; 0 for the others */
 	uint64_t file_size;
-	uint64_t max_paddr; /* end of the last range */
+	uint64_t max_paddr;	 /* end of the last range */
+	uint32_t format_version; /* diskdump: of its header; 0 for the others */
+};
+
+/* How a page lies in the file. */
+struct image_storage {
+	uint64_t offset;   /* several pages may share one place */
+	uint32_t size;	   /* bytes in the file */
+	const char *codec; /* "none", "zlib", "lzo", "snappy", "zstd", "unknown" */
 };
 
 /*
@@ -91,6 +99,10 @@ uint64_t image_next_data(struct image *image, uint64_t paddr);
 
 /* Is this page in the image (RAM, and not filtered)? @paddr is page aligned. */
 bool image_has_page(struct image *image, uint64_t paddr);
+
+/* Errors as of image_read(); ERR_UNSUPPORTED: a format that does not pack its pages. */
+int image_page_storage(struct image *image, uint64_t paddr, struct image_storage *ret,
+		       struct err *err);
 
 const struct image_info *image_info(const struct image *image);
 const char *image_path(const struct image *image);
