@@ -194,6 +194,7 @@ static int mdf_write(struct mdf *mdf, struct image *image, struct kernel *kernel
 	const struct mdf_options *o = &mdf->options;
 	const struct log log = { .write = mdf_log, .context = mdf };
 	const struct dump_options options = {
+		.format = o->elf ? DUMP_FORMAT_ELF : DUMP_FORMAT_KDUMP,
 		.output = o->dry_run	 ? OUTPUT_NONE
 			  : o->flattened ? OUTPUT_STREAM
 					 : OUTPUT_FILE,

@@ -30,10 +30,13 @@
 #include <time.h>
 
 #include "base/size.h"
+#include "dump/elf_pages.h"
 #include "dump/facts.h"
+#include "dump/loads.h"
 #include "dump/packer.h"
 #include "dump/select.h"
 #include "dump/writer_diskdump.h"
+#include "dump/writer_elf.h"
 
 #define CHUNKS_MAX	  ((size_t)1 << 20) /* 128 TiB, dense */
 #define UNIT_PAGES	  4096
@@ -56,7 +59,8 @@ struct engine {
 	const struct dump_options *options;
 	struct dump_result *result;
 	struct output output;
-	struct diskdump dump;
+	struct diskdump dump;  /* of KDUMP */
+	struct elf_writer elf; /* of ELF */
 	struct packer_job job;
 	uint32_t page_size;
 	int level;
@@ -134,6 +138,11 @@ static void bits_set(uint8_t *bits, size_t start, size_t end)
 		bits[start / 8] |= (uint8_t)(1u << (start % 8));
 }
 
+static bool bit_is_set(const uint8_t *bits, size_t i)
+{
+	return bits[i / 8] >> (i % 8) & 1;
+}
+
 static uint32_t bits_count(const uint8_t *bits, size_t size)
 {
 	uint32_t count = 0;
@@ -192,10 +201,10 @@ static uint64_t engine_drop_missing(const struct engine *engine, uint64_t pfn,
 {
 	uint64_t missing = 0;
 
-	if (image_info(engine->image)->format == IMAGE_FORMAT_ELF)
+	if (image_info(engine->image)->has_all_pages)
 		return 0;
 	for (size_t i = 0; i < SELECTION_CHUNK_PAGES; i++) {
-		if (!(kept[i / 8] >> (i % 8) & 1) ||
+		if (!bit_is_set(kept, i) ||
 		    !engine_is_missing(engine, (pfn + i) * engine->page_size))
 			continue;
 		kept[i / 8] &= (uint8_t) ~(1u << (i % 8));
@@ -230,13 +239,18 @@ static void engine_progress(struct engine *engine, bool is_counting, bool is_las
 /* --- phase A -------------------------------------------------------------------------
  */
 
+static bool engine_is_elf(const struct engine *engine)
+{
+	return engine->options->format == DUMP_FORMAT_ELF;
+}
+
 /* Both bitmaps of a chunk go to the file, or what is kept to the chunk. */
 static int engine_put_bits(struct engine *engine, struct chunk *chunk, const uint8_t *ram,
 			   const uint8_t *kept, struct err *err)
 {
 	uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
 
-	if (engine->output.kind == OUTPUT_FILE)
+	if (engine->output.kind == OUTPUT_FILE && !engine_is_elf(engine))
 		return diskdump_set_bitmaps(&engine->dump, pfn, ram, kept,
 					    SELECTION_CHUNK_BYTES, err);
 	if (!chunk->kept)
@@ -346,6 +360,8 @@ static int engine_select(struct engine *engine, struct kernel *kernel, struct er
 	if (r < 0)
 		return r;
 	engine_tell_selection(engine, selection);
+	if (engine_is_elf(engine))
+		return 0;
 	if (engine->result->selection == DUMP_SELECTION_ZERO)
 		r = diskdump_set_level(&engine->dump,
 				       (engine->level & DUMP_EXCLUDE_ZERO) |
@@ -476,6 +492,13 @@ static unsigned int engine_thread_count(const struct engine *engine)
 	return (unsigned int)MIN((uint64_t)MAX(threads, 1u), units);
 }
 
+static void engine_tell_counts(struct engine *engine)
+{
+	engine->result->pages_written = engine->counts.written;
+	engine->result->pages_zero = engine->counts.zero;
+	engine->result->pages_unreadable = engine->counts.unreadable;
+}
+
 static int engine_pack(struct engine *engine, struct err *err)
 {
 	_cleanup_packer struct packer *packer = NULL;
@@ -491,15 +514,98 @@ static int engine_pack(struct engine *engine, struct err *err)
 		pthread_join(workers[i].thread, NULL);
 		packer_free(workers[i].packer);
 	}
-	engine->result->pages_written = engine->counts.written;
-	engine->result->pages_zero = engine->counts.zero;
-	engine->result->pages_unreadable = engine->counts.unreadable;
+	engine_tell_counts(engine);
 	if (engine->failure.code) {
 		if (err)
 			*err = engine->failure;
 		return engine->failure.code;
 	}
 	return 0;
+}
+
+/* --- ELF -----------------------------------------------------------------------------
+ */
+
+/* The runs of kept and other pages of @pages from @pfn on, all in one chunk. */
+static int engine_add_runs(struct engine *engine, const struct chunk *chunk, uint64_t pfn,
+			   uint64_t pages, struct err *err)
+{
+	size_t first = pfn % SELECTION_CHUNK_PAGES, i = first, end = first + pages;
+	int r = 0;
+
+	while (i < end && r == 0) {
+		bool is_kept = chunk->kept && bit_is_set(chunk->kept_bits, i);
+		size_t start = i;
+
+		while (i < end &&
+		       is_kept == (chunk->kept && bit_is_set(chunk->kept_bits, i)))
+			i++;
+		r = elf_add(&engine->elf, pfn - first + start, i - start, is_kept, err);
+	}
+	return r;
+}
+
+static int engine_add_segments(struct engine *engine, struct err *err)
+{
+	size_t range_count, c = 0;
+	const struct image_range *ranges = image_ranges(engine->image, &range_count);
+	uint64_t pfn, end;
+	int r = 0;
+
+	for (size_t i = 0; i < range_count && r == 0; i++) {
+		for (range_pages(&ranges[i], engine->page_size, &pfn, &end);
+		     pfn < end && r == 0;) {
+			uint64_t number = pfn / SELECTION_CHUNK_PAGES;
+			uint64_t part =
+				MIN(end, (number + 1) * SELECTION_CHUNK_PAGES) - pfn;
+
+			while (engine->chunks[c].number < number)
+				c++;
+			r = engine_add_runs(engine, &engine->chunks[c], pfn, part, err);
+			pfn += part;
+		}
+	}
+	return r;
+}
+
+/* One thread: nothing is compressed, the disk is what takes the time. */
+static int engine_copy(struct engine *engine, struct err *err)
+{
+	_cleanup_free void *buffer = malloc(ELF_PAGES_BUFFER);
+	int r = buffer ? 0 : err_nomem(err);
+
+	for (size_t i = 0; i < engine->chunk_count && r == 0; i++) {
+		const struct chunk *chunk = &engine->chunks[i];
+		uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+
+		for (size_t u = 0; u < UNITS_PER_CHUNK && chunk->kept && r == 0; u++) {
+			r = elf_pages_copy(&engine->elf, &engine->job, buffer,
+					   pfn + u * UNIT_PAGES,
+					   chunk->kept_bits + u * UNIT_BYTES, UNIT_PAGES,
+					   &engine->counts, err);
+			engine_progress(engine, false, false);
+		}
+	}
+	engine_tell_counts(engine);
+	return r;
+}
+
+static int engine_begin_elf(struct engine *engine, struct kernel *kernel,
+			    const struct diskdump_facts *facts, struct err *err)
+{
+	_cleanup_free struct image_load *loads = NULL;
+	struct elf_facts elf = { .machine = image_info(engine->image)->machine,
+				 .notes = facts->notes,
+				 .notes_size = facts->notes_size };
+	int r = engine_select(engine, kernel, err);
+
+	elf_init(&engine->elf, &engine->output, engine->page_size);
+	if (r == 0)
+		r = engine_add_segments(engine, err);
+	if (r == 0)
+		r = loads_gather(engine->image, kernel, &loads, &elf.load_count, err);
+	elf.loads = loads;
+	return r == 0 ? elf_begin(&engine->elf, &elf, err) : r;
 }
 
 /* --- all of it -----------------------------------------------------------------------
@@ -520,11 +626,11 @@ static int engine_check_whole(const struct engine *engine, struct err *err)
 	return 0;
 }
 
-static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
-		      struct err *err)
+/* Until the first page: the headers, and which pages. */
+static int engine_begin(struct engine *engine, struct kernel *kernel, int fd,
+			struct err *err)
 {
 	struct diskdump_facts facts;
-	struct err sync_err = { 0 };
 	int r;
 
 	facts_gather(engine->image, kernel, engine->level, engine->options->codec,
@@ -534,23 +640,39 @@ static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
 	if (r == 0)
 		r = output_begin(&engine->output, engine->options->output, fd,
 				 engine->options->size_limit, err);
-	if (r == 0)
-		r = diskdump_begin(&engine->dump, &facts, &engine->output, err);
+	if (r < 0 || engine_is_elf(engine))
+		return r < 0 ? r : engine_begin_elf(engine, kernel, &facts, err);
+	r = diskdump_begin(&engine->dump, &facts, &engine->output, err);
 	if (r == 0)
 		r = engine_select(engine, kernel, err);
 	if (r == 0)
 		r = diskdump_begin_pages(&engine->dump, engine->pages_kept, err);
+	return r;
+}
+
+static int engine_end(struct engine *engine, bool is_complete, struct err *err)
+{
+	return engine_is_elf(engine) ? elf_end(&engine->elf, is_complete, err)
+				     : diskdump_end(&engine->dump, is_complete, err);
+}
+
+static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
+		      struct err *err)
+{
+	struct err end_err = { 0 };
+	int r = engine_begin(engine, kernel, fd, err);
+
 	if (r < 0)
 		return r;
-	r = engine_pack(engine, err);
+	r = engine_is_elf(engine) ? engine_copy(engine, err) : engine_pack(engine, err);
 	engine_progress(engine, false, true);
 	if (r == 0)
 		r = engine_check_whole(engine, err);
 	if (r == 0)
-		return diskdump_end(&engine->dump, true, err);
-	if (engine->dump.output && diskdump_end(&engine->dump, false, &sync_err) < 0)
+		return engine_end(engine, true, err);
+	if (engine_end(engine, false, &end_err) < 0)
 		log_warning(engine->options->log, "%s, more of it may be lost",
-			    err_text(&sync_err));
+			    err_text(&end_err));
 	return r;
 }
 
@@ -609,6 +731,7 @@ int dump_write(struct image *image, struct kernel *kernel,
 	for (size_t i = 0; i < engine.chunk_count; i++)
 		free(engine.chunks[i].kept_bits);
 	free(engine.chunks);
+	elf_done(&engine.elf);
 	return r;
 }
 

@@ -34,6 +34,11 @@ enum dump_selection {
 	DUMP_SELECTION_ZERO,   /* unknown kernel: only pages of zeros are left out */
 };
 
+enum dump_format {
+	DUMP_FORMAT_KDUMP, /* kdump-compressed */
+	DUMP_FORMAT_ELF,   /* not compressed; what was left out reads as zeros */
+};
+
 struct dump_progress {
 	uint64_t pages_done;
 	uint64_t pages_total; /* pages to write; 0 while they are being counted */
@@ -41,6 +46,7 @@ struct dump_progress {
 };
 
 struct dump_options {
+	enum dump_format format; /* KDUMP, if not set */
 	enum output_kind output; /* FILE, if not set */
 	uint64_t size_limit;	 /* the dump ends before this offset; 0: no limit */
 	int level;
@@ -71,9 +77,9 @@ struct dump_result {
 };
 
 /*
- * Writes a kdump-compressed file of @image to @fd: a file that is seekable, empty, and
- * open for reading and writing; or as a flattened stream (flat.h) to anything that can be
- * written to. A stream takes 4 KiB more of memory for each 128 MiB of the machine.
+ * Writes a dump of @image to @fd: a file that is seekable, empty, and open for reading
+ * and writing; or as a flattened stream (flat.h) to anything that can be written to.
+ * A stream and an ELF file take 4 KiB more of memory for each 128 MiB of the machine.
  *
  * @kernel is that image's, or NULL where it could not be opened: DUMP_SELECTION_ZERO.
  *

@@ -250,6 +250,7 @@ void image_close(struct image *image)
 		image->ops->close(image);
 	image_file_close(&image->file);
 	free(image->ranges);
+	free(image->loads);
 	free(image->notes);
 	free(image->notes_raw);
 	free(image->path);
@@ -325,6 +326,12 @@ const struct image_range *image_ranges(const struct image *image, size_t *ret_co
 {
 	*ret_count = image->range_count;
 	return image->ranges;
+}
+
+const struct image_load *image_loads(const struct image *image, size_t *ret_count)
+{
+	*ret_count = image->load_count;
+	return image->loads;
 }
 
 const struct image_note *image_notes(const struct image *image, size_t *ret_count)

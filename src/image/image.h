@@ -37,6 +37,16 @@ struct image_range {
 	uint64_t size_bytes;
 };
 
+/*
+ * Where an ELF file says that memory is mapped: the kernel's text, and the direct map.
+ * For a writer that copies it; kernel/ goes by the page tables.
+ */
+struct image_load {
+	uint64_t paddr;
+	uint64_t vaddr;
+	uint64_t size_bytes;
+};
+
 /* An ELF note; name without its NUL, desc borrowed from the image. */
 struct image_note {
 	char name[16];
@@ -56,7 +66,8 @@ struct image_info {
 	char incomplete_why[128];
 	int dump_level; /* diskdump: makedumpfile's -d; 0 for the others */
 	uint64_t file_size;
-	uint64_t max_paddr;	 /* end of the last range */
+	uint64_t max_paddr; /* end of the last range */
+	bool has_all_pages; /* for sure: nothing was left out, though it may be cut */
 	uint32_t format_version; /* diskdump: of its header; 0 for the others */
 };
 
@@ -110,6 +121,9 @@ const char *image_format_name(enum image_format format);
 
 /* RAM, sorted by paddr, merged where ranges touch or overlap. */
 const struct image_range *image_ranges(const struct image *image, size_t *ret_count);
+
+/* In file order, merged where they continue each other; none from another format. */
+const struct image_load *image_loads(const struct image *image, size_t *ret_count);
 
 /* All notes in file order, borrowed until image_close(). */
 const struct image_note *image_notes(const struct image *image, size_t *ret_count);

@@ -55,6 +55,9 @@ struct image {
 	struct image_range *ranges;
 	size_t range_count;
 
+	struct image_load *loads;
+	size_t load_count, load_capacity;
+
 	uint8_t *notes_raw;
 	size_t notes_size;
 	struct image_note *notes;
