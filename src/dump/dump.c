@@ -59,8 +59,8 @@ struct engine {
 	const struct dump_options *options;
 	struct dump_result *result;
 	struct output output;
-	struct diskdump dump;  /* of KDUMP */
-	struct elf_writer elf; /* of ELF */
+	struct diskdump dump; /* of KDUMP */
+	struct elfdump elf;   /* of ELF */
 	struct packer_job job;
 	uint32_t page_size;
 	int level;
@@ -540,7 +540,8 @@ static int engine_add_runs(struct engine *engine, const struct chunk *chunk, uin
 		while (i < end &&
 		       is_kept == (chunk->kept && bit_is_set(chunk->kept_bits, i)))
 			i++;
-		r = elf_add(&engine->elf, pfn - first + start, i - start, is_kept, err);
+		r = elfdump_add(&engine->elf, pfn - first + start, i - start, is_kept,
+				err);
 	}
 	return r;
 }
@@ -594,18 +595,18 @@ static int engine_begin_elf(struct engine *engine, struct kernel *kernel,
 			    const struct diskdump_facts *facts, struct err *err)
 {
 	_cleanup_free struct image_load *loads = NULL;
-	struct elf_facts elf = { .machine = image_info(engine->image)->machine,
-				 .notes = facts->notes,
-				 .notes_size = facts->notes_size };
+	struct elfdump_facts elf = { .machine = image_info(engine->image)->machine,
+				     .notes = facts->notes,
+				     .notes_size = facts->notes_size };
 	int r = engine_select(engine, kernel, err);
 
-	elf_init(&engine->elf, &engine->output, engine->page_size);
+	elfdump_init(&engine->elf, &engine->output, engine->page_size);
 	if (r == 0)
 		r = engine_add_segments(engine, err);
 	if (r == 0)
 		r = loads_gather(engine->image, kernel, &loads, &elf.load_count, err);
 	elf.loads = loads;
-	return r == 0 ? elf_begin(&engine->elf, &elf, err) : r;
+	return r == 0 ? elfdump_begin(&engine->elf, &elf, err) : r;
 }
 
 /* --- all of it -----------------------------------------------------------------------
@@ -652,7 +653,7 @@ static int engine_begin(struct engine *engine, struct kernel *kernel, int fd,
 
 static int engine_end(struct engine *engine, bool is_complete, struct err *err)
 {
-	return engine_is_elf(engine) ? elf_end(&engine->elf, is_complete, err)
+	return engine_is_elf(engine) ? elfdump_end(&engine->elf, is_complete, err)
 				     : diskdump_end(&engine->dump, is_complete, err);
 }
 
@@ -731,7 +732,7 @@ int dump_write(struct image *image, struct kernel *kernel,
 	for (size_t i = 0; i < engine.chunk_count; i++)
 		free(engine.chunks[i].kept_bits);
 	free(engine.chunks);
-	elf_done(&engine.elf);
+	elfdump_done(&engine.elf);
 	return r;
 }
 

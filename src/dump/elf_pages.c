@@ -9,7 +9,7 @@ static bool page_is_zero(const uint8_t *page, size_t size)
 }
 
 /* Pages of zeros are holes; the others go out in runs. */
-static int elf_pages_put(struct elf_writer *elf, uint64_t pfn, const uint8_t *data,
+static int elf_pages_put(struct elfdump *elf, uint64_t pfn, const uint8_t *data,
 			 size_t count, struct packer_counts *counts, struct err *err)
 {
 	uint32_t size = elf->page_size;
@@ -22,8 +22,8 @@ static int elf_pages_put(struct elf_writer *elf, uint64_t pfn, const uint8_t *da
 		while (i < count && !page_is_zero(data + i * size, size))
 			i++;
 		if (i > start)
-			r = elf_put(elf, pfn + start, data + start * size, i - start,
-				    err);
+			r = elfdump_put(elf, pfn + start, data + start * size, i - start,
+					err);
 		counts->written += r == 0 ? i - start : 0;
 		while (i < count && r == 0 && page_is_zero(data + i * size, size)) {
 			counts->zero++;
@@ -34,7 +34,7 @@ static int elf_pages_put(struct elf_writer *elf, uint64_t pfn, const uint8_t *da
 	return r;
 }
 
-static int elf_pages_single(struct elf_writer *elf, struct image *image, void *buffer,
+static int elf_pages_single(struct elfdump *elf, struct image *image, void *buffer,
 			    uint64_t pfn, size_t count, struct packer_counts *counts,
 			    struct err *err)
 {
@@ -60,7 +60,7 @@ static size_t elf_pages_hole(struct image *image, uint64_t paddr, size_t count,
 			     : (size_t)MIN((uint64_t)count, (next - paddr) / page_size);
 }
 
-static int elf_pages_run(struct elf_writer *elf, struct packer_job *job, void *buffer,
+static int elf_pages_run(struct elfdump *elf, struct packer_job *job, void *buffer,
 			 uint64_t pfn, size_t count, struct packer_counts *counts,
 			 struct err *err)
 {
@@ -89,7 +89,7 @@ static int elf_pages_run(struct elf_writer *elf, struct packer_job *job, void *b
 	return r;
 }
 
-int elf_pages_copy(struct elf_writer *elf, struct packer_job *job, void *buffer,
+int elf_pages_copy(struct elfdump *elf, struct packer_job *job, void *buffer,
 		   uint64_t pfn, const uint8_t *kept, size_t count,
 		   struct packer_counts *counts, struct err *err)
 {

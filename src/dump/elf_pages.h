@@ -18,7 +18,7 @@
  * @counts. Those that the source can't give read as zeros and are counted: an ELF file
  * has no mark for them. Ends early, without an error, when the job is over.
  */
-int elf_pages_copy(struct elf_writer *elf, struct packer_job *job, void *buffer,
+int elf_pages_copy(struct elfdump *elf, struct packer_job *job, void *buffer,
 		   uint64_t pfn, const uint8_t *kept, size_t count,
 		   struct packer_counts *counts, struct err *err);
 

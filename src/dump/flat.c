@@ -147,7 +147,7 @@ int flat_rearrange(int in, int out, uint64_t *ret_bytes, struct err *err)
 	int r = flat_copy_all(in, out, &bytes, err);
 
 	if (r < 0 && !diskdump_mark_incomplete(out))
-		elf_mark_incomplete(out);
+		elfdump_mark_incomplete(out);
 	if (fsync(out) < 0 && r == 0)
 		r = err_os(err, errno, "unable to bring the dump to the disk");
 	*ret_bytes = bytes;

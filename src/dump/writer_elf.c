@@ -22,12 +22,12 @@
 #define PHDRS_MAX      ((uint64_t)8 << 20)
 #define PHDRS_AT_ONCE  64
 
-void elf_init(struct elf_writer *elf, struct output *output, uint32_t page_size)
+void elfdump_init(struct elfdump *elf, struct output *output, uint32_t page_size)
 {
-	*elf = (struct elf_writer){ .output = output, .page_size = page_size };
+	*elf = (struct elfdump){ .output = output, .page_size = page_size };
 }
 
-void elf_done(struct elf_writer *elf)
+void elfdump_done(struct elfdump *elf)
 {
 	free(elf->segments);
 	elf->segments = NULL;
@@ -36,11 +36,11 @@ void elf_done(struct elf_writer *elf)
 /* --- segments ------------------------------------------------------------------------
  */
 
-static int elf_new_segment(struct elf_writer *elf, uint64_t paddr, struct err *err)
+static int elf_new_segment(struct elfdump *elf, uint64_t paddr, struct err *err)
 {
 	if (elf->count == elf->capacity) {
 		size_t capacity = elf->capacity ? elf->capacity * 2 : 64;
-		struct elf_segment_out *grown;
+		struct elfdump_segment *grown;
 
 		if (capacity > PHDRS_MAX)
 			return err_set(err, ERR_LIMIT,
@@ -52,14 +52,14 @@ static int elf_new_segment(struct elf_writer *elf, uint64_t paddr, struct err *e
 		elf->segments = grown;
 		elf->capacity = capacity;
 	}
-	elf->segments[elf->count++] = (struct elf_segment_out){ .paddr = paddr };
+	elf->segments[elf->count++] = (struct elfdump_segment){ .paddr = paddr };
 	return 0;
 }
 
-int elf_add(struct elf_writer *elf, uint64_t pfn, uint64_t pages, bool is_kept,
-	    struct err *err)
+int elfdump_add(struct elfdump *elf, uint64_t pfn, uint64_t pages, bool is_kept,
+		struct err *err)
 {
-	struct elf_segment_out *last = elf->count ? &elf->segments[elf->count - 1] : NULL;
+	struct elfdump_segment *last = elf->count ? &elf->segments[elf->count - 1] : NULL;
 	uint64_t paddr = pfn * elf->page_size, size = pages * elf->page_size;
 	bool is_next = last && last->paddr + last->memory == paddr;
 	uint64_t gap = is_next ? last->memory - last->file : 0;
@@ -77,7 +77,7 @@ int elf_add(struct elf_writer *elf, uint64_t pfn, uint64_t pages, bool is_kept,
 	return 0;
 }
 
-static void elf_place_segments(struct elf_writer *elf, uint64_t offset)
+static void elf_place_segments(struct elfdump *elf, uint64_t offset)
 {
 	for (size_t i = 0; i < elf->count; i++) {
 		elf->segments[i].offset = offset;
@@ -87,13 +87,13 @@ static void elf_place_segments(struct elf_writer *elf, uint64_t offset)
 }
 
 /* The first that ends behind @paddr. */
-static size_t elf_find(const struct elf_writer *elf, uint64_t paddr)
+static size_t elf_find(const struct elfdump *elf, uint64_t paddr)
 {
 	size_t low = 0, high = elf->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct elf_segment_out *s = &elf->segments[middle];
+		const struct elfdump_segment *s = &elf->segments[middle];
 
 		if (s->paddr + s->memory <= paddr)
 			low = middle + 1;
@@ -107,7 +107,7 @@ static size_t elf_find(const struct elf_writer *elf, uint64_t paddr)
  */
 
 /* The part of a segment that is in @load; false: none. */
-static bool phdr_make(const struct elf_segment_out *segment,
+static bool phdr_make(const struct elfdump_segment *segment,
 		      const struct image_load *load, Elf64_Phdr *ret)
 {
 	uint64_t start = MAX(segment->paddr, load->paddr);
@@ -131,7 +131,7 @@ static bool phdr_make(const struct elf_segment_out *segment,
 
 /* Program headers in a row, gathered so that a stream gets no piece for each. */
 struct phdrs {
-	struct elf_writer *elf;
+	struct elfdump *elf;
 	uint64_t offset; /* 0: they are counted only */
 	uint64_t count;
 	Elf64_Phdr waiting[PHDRS_AT_ONCE];
@@ -163,10 +163,10 @@ static int phdrs_add(struct phdrs *phdrs, const Elf64_Phdr *phdr, struct err *er
 	return phdrs->waiting_count == PHDRS_AT_ONCE ? phdrs_flush(phdrs, err) : 0;
 }
 
-static int phdrs_add_loads(struct phdrs *phdrs, const struct elf_facts *facts,
+static int phdrs_add_loads(struct phdrs *phdrs, const struct elfdump_facts *facts,
 			   struct err *err)
 {
-	const struct elf_writer *elf = phdrs->elf;
+	const struct elfdump *elf = phdrs->elf;
 	int r = 0;
 
 	for (size_t i = 0; i < facts->load_count && r == 0; i++) {
@@ -181,7 +181,7 @@ static int phdrs_add_loads(struct phdrs *phdrs, const struct elf_facts *facts,
 	return r;
 }
 
-static Elf64_Ehdr ehdr_make(const struct elf_facts *facts, uint64_t phdr_count)
+static Elf64_Ehdr ehdr_make(const struct elfdump_facts *facts, uint64_t phdr_count)
 {
 	bool is_extended = phdr_count >= PN_XNUM;
 	Elf64_Ehdr ehdr = {
@@ -208,7 +208,7 @@ static Elf64_Ehdr ehdr_make(const struct elf_facts *facts, uint64_t phdr_count)
 }
 
 /* Of a stream all but the flags: they come last, once (output.h). */
-static int ehdr_put(struct elf_writer *elf, const Elf64_Ehdr *ehdr, struct err *err)
+static int ehdr_put(struct elfdump *elf, const Elf64_Ehdr *ehdr, struct err *err)
 {
 	const size_t after = FLAGS_OFFSET + sizeof(ehdr->e_flags);
 	int r;
@@ -222,7 +222,7 @@ static int ehdr_put(struct elf_writer *elf, const Elf64_Ehdr *ehdr, struct err *
 	return r;
 }
 
-static int elf_put_headers(struct elf_writer *elf, const struct elf_facts *facts,
+static int elf_put_headers(struct elfdump *elf, const struct elfdump_facts *facts,
 			   const Elf64_Ehdr *ehdr, uint64_t phdr_count,
 			   uint64_t notes_offset, struct err *err)
 {
@@ -249,7 +249,7 @@ static int elf_put_headers(struct elf_writer *elf, const struct elf_facts *facts
 	return r;
 }
 
-int elf_begin(struct elf_writer *elf, const struct elf_facts *facts, struct err *err)
+int elfdump_begin(struct elfdump *elf, const struct elfdump_facts *facts, struct err *err)
 {
 	struct phdrs counted = { .elf = elf, .count = 1 };
 	uint64_t notes_offset;
@@ -271,12 +271,12 @@ int elf_begin(struct elf_writer *elf, const struct elf_facts *facts, struct err 
 /* --- pages, the end ------------------------------------------------------------------
  */
 
-int elf_put(struct elf_writer *elf, uint64_t pfn, const void *data, size_t pages,
-	    struct err *err)
+int elfdump_put(struct elfdump *elf, uint64_t pfn, const void *data, size_t pages,
+		struct err *err)
 {
 	uint64_t paddr = pfn * elf->page_size, size = pages * elf->page_size;
 	size_t i = elf_find(elf, paddr);
-	const struct elf_segment_out *s = i < elf->count ? &elf->segments[i] : NULL;
+	const struct elfdump_segment *s = i < elf->count ? &elf->segments[i] : NULL;
 	int r;
 
 	if (!s || paddr < s->paddr || paddr - s->paddr + size > s->file)
@@ -287,7 +287,7 @@ int elf_put(struct elf_writer *elf, uint64_t pfn, const void *data, size_t pages
 }
 
 /* A stream's file ends where its last piece does. */
-static int elf_put_end(struct elf_writer *elf, struct err *err)
+static int elf_put_end(struct elfdump *elf, struct err *err)
 {
 	const uint8_t zero = 0;
 
@@ -296,14 +296,14 @@ static int elf_put_end(struct elf_writer *elf, struct err *err)
 	return output_put(elf->output, &zero, 1, elf->file_size - 1, NULL, err);
 }
 
-static int elf_put_flags(struct elf_writer *elf, bool is_complete, struct err *err)
+static int elf_put_flags(struct elfdump *elf, bool is_complete, struct err *err)
 {
 	const uint32_t flags = is_complete ? 0 : ELF_INCOMPLETE;
 
 	return output_put(elf->output, &flags, sizeof(flags), FLAGS_OFFSET, NULL, err);
 }
 
-int elf_end(struct elf_writer *elf, bool is_complete, struct err *err)
+int elfdump_end(struct elfdump *elf, bool is_complete, struct err *err)
 {
 	bool is_stream = elf->output->kind == OUTPUT_STREAM;
 	int r = 0;
@@ -319,7 +319,7 @@ int elf_end(struct elf_writer *elf, bool is_complete, struct err *err)
 	return r;
 }
 
-bool elf_mark_incomplete(int fd)
+bool elfdump_mark_incomplete(int fd)
 {
 	Elf64_Ehdr header;
 

@@ -5,6 +5,8 @@ kdump-utils and openSUSE's kdump, held against Debian sid's makedumpfile.
 
     makedumpfile.py LAB [EPITAPH]       LAB as tests/vm/lab.py makes it
 """
+import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests/cli'))
 import dump_equal  # noqa: E402
 import makedumpfile as parameters  # noqa: E402
-from dump_equal import CODECS, INCOMPLETE, Kdump, assets  # noqa: E402
+from dump_equal import CODECS, INCOMPLETE, PAGE, Kdump, assets  # noqa: E402
 
 COMPLETED = '\nmakedumpfile Completed.\n'
 FAILED = '\nmakedumpfile Failed.\n'
@@ -101,6 +103,89 @@ class Test(dump_equal.Test):
         ours.unlink()
         theirs.unlink()
 
+    # --- ELF ---
+
+    def elf_file(self, name, path, theirs=None):
+        """Every kept page as the source has it, and nothing but it and zeros."""
+        kept = set(Kdump(self.work / 'kept').kept())
+        ours = dump_equal.Elf(path)
+        wrong = [hex(pfn) for pfn in kept if ours.page(pfn) != self.elf.page(pfn)]
+        self.check(f'{name}: {len(kept)} kept pages', kept and not wrong, wrong[:10])
+        pages = [pfn for paddr, size, _ in ours.loads
+                 for pfn in range(paddr // PAGE, (paddr + size) // PAGE)]
+        other = {pfn for pfn in pages if pfn not in kept and ours.page(pfn).strip(b'\0')}
+        self.check(f'{name}: no page that was left out', not other and len(pages) > len(kept),
+                   len(other))
+        if theirs:
+            missing = {pfn for paddr, size, _ in dump_equal.Elf(theirs).loads
+                       for pfn in range(paddr // PAGE, (paddr + size) // PAGE)} - set(pages)
+            self.check(f'{name}: all that makedumpfile -E has', not missing, len(missing))
+
+    def elf_flags(self, path):
+        return struct.unpack_from('<I', path.read_bytes()[:64], 48)[0]
+
+    def elfs(self):
+        ours, theirs, kept = (self.work / name for name in ('ours', 'theirs', 'kept'))
+        self.mdf('-l', '-d', '31', self.vmcore, kept)
+        code, out, err = self.mdf('-E', '-d', '31', self.vmcore, ours)
+        self.check('-E', code == 0 and out.decode().endswith(COMPLETED) and
+                   self.elf_flags(ours) == 0, code, out, err)
+        self.theirs('-E', '-d', '31', self.vmcore, theirs)
+        self.elf_file('-E', ours, theirs)
+        self.check('-E: zeros and what is left out take no room',
+                   ours.stat().st_blocks * 512 < theirs.stat().st_blocks * 512)
+        vmlinux = assets.vmlinux(self.release)
+        for name, ask in ('crash', self.crash), ('drgn', self.drgn):
+            code, said = ask(ours, vmlinux)
+            self.check(f'-E: {name} says the same as of the source ({len(said)} lines)',
+                       code == 0 and said == ask(self.vmcore, vmlinux)[1] and len(said) > 80,
+                       code, said[:10])
+        done = subprocess.run([*assets.peer_command('gdb', '-q', '-batch', '-ex',
+                                                    'p linux_banner', vmlinux, ours)[0]],
+                              env=assets.peer_command('gdb')[1], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.check('-E: gdb takes it as a core', 'is not a core' not in done.stdout and
+                   'New LWP' in done.stdout, done.stdout[-500:])
+        theirs.unlink()
+        code, out, _ = self.mdf('-F', '-E', '-d', '31', self.vmcore)
+        self.check('-F -E', code == 0 and self.theirs('-R', theirs, stdin=out)[0] == 0 and
+                   theirs.read_bytes() == ours.read_bytes(), code)
+        theirs.unlink()
+        done = subprocess.run([self.epitaph, 'save', '--format', 'elf', kept, theirs],
+                              stdout=subprocess.DEVNULL)
+        self.check('of a dump that is no ELF file', done.returncode == 0)
+        self.elf_file('of a dump that is no ELF file', theirs)
+        code, out, _ = self.mdf('-f', '-E', '-d', '31', '-L', '50M', self.vmcore, ours)
+        self.check('-E -L 50M: incomplete', code == 1 and self.elf_flags(ours) == 1, code, out)
+        # Of an ELF file that was filtered.
+        self.mdf('-f', '-E', '-d', '31', self.vmcore, ours)
+        theirs.unlink()
+        code, out, _ = self.mdf('-l', '-d', '31', ours, theirs)
+        self.check('an ELF file again', code == 0 and
+                   Kdump(theirs).bitmap2 == Kdump(kept).bitmap2, code, out)
+        for path in ours, theirs, kept:
+            path.unlink()
+
+    def streams(self):
+        """`epitaph save` to the standard output and to a pipe that has a name."""
+        ours, fifo, direct = (self.work / name for name in ('ours', 'fifo', 'direct'))
+        self.mdf('-z', '-d', '31', self.vmcore, direct)
+        done = subprocess.run([self.epitaph, 'save', self.vmcore, '-'], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        self.check('save SOURCE -', done.returncode == 0 and b', complete\n' in done.stderr and
+                   self.theirs('-R', ours, stdin=done.stdout)[0] == 0, done.stderr)
+        self.same_dump('save SOURCE -', ours, direct)
+        ours.unlink()
+        os.mkfifo(fifo)
+        with subprocess.Popen([self.epitaph, 'save', self.vmcore, fifo],
+                              stdout=subprocess.DEVNULL) as process:
+            code = self.mdf('-R', ours, stdin=fifo.read_bytes())[0]
+        self.check('save SOURCE FIFO', (code, process.returncode) == (0, 0) and fifo.is_fifo(),
+                   code, process.returncode)
+        self.same_dump('save SOURCE FIFO', ours, direct)
+        ours.unlink()
+        direct.unlink()
+
     # --- the rest ---
 
     def parameters(self):
@@ -175,6 +260,8 @@ class Test(dump_equal.Test):
         self.line('openSUSE', '-c', '-d', '31', '--message-level', '31',
                   '--non-mmap', '--cyclic-buffer', '1024')
         self.line('uncompressed', '-d', '1')
+        self.elfs()
+        self.streams()
         self.refilter()
         self.limits()
         self.cut()
