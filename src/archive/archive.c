@@ -239,7 +239,7 @@ int archive_find(const struct archive *archive, const char *name, struct record 
 		 struct err *err)
 {
 	unsigned long index = archive_parse_index(name);
-	const struct record *found;
+	const struct record *found = NULL;
 	struct stat st;
 	int r;
 

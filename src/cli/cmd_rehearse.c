@@ -322,9 +322,8 @@ const struct command cmd_rehearse = {
 	.arguments = "[OPTION...]",
 	.summary = "try the whole way in a virtual machine: arm, panic, capture, report",
 	.options =
-		"      --kernel-root DIR   the kernel of DIR/boot and DIR/lib/modules; "
-		"default: this\n"
-		"                       machine's own\n"
+		"      --kernel-root DIR   the kernel of DIR/boot and DIR/lib/modules;\n"
+		"                       default: this machine's own\n"
 		"      --memory MIB     of the machine; default 1024\n"
 		"      --disk MIB       default: 256 more than the memory\n"
 		"      --cpus N         default 2\n"

@@ -11,11 +11,12 @@
 
 /* Each ends with NULL. */
 static const struct command *const before[] = {
-	&cmd_status, &cmd_arm, &cmd_disarm, &cmd_rehearse, NULL,
+	&cmd_check, &cmd_status, &cmd_arm, &cmd_disarm, &cmd_rehearse, &cmd_kconfig, NULL,
 };
 
 static const struct command *const after[] = {
-	&cmd_list, &cmd_show, &cmd_dmesg, &cmd_bt, &cmd_info, &cmd_verify, &cmd_save, &cmd_collect, NULL,
+	&cmd_list,   &cmd_show, &cmd_dmesg,   &cmd_bt, &cmd_info,
+	&cmd_verify, &cmd_save, &cmd_collect, NULL,
 };
 
 static const struct {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "image/image_flat.h"
 #include "image/image_format.h"
 
 static const struct image_ops *const formats[] = {
@@ -28,9 +29,6 @@ static const struct {
 	uint32_t size;
 	const char *what;
 } strangers[] = {
-	{ 0, "makedumpfile\0\0\0\0", 16,
-	  "a flattened dump (makedumpfile -F), which is not supported yet; "
-	  "makedumpfile -R makes a plain one of it" },
 	{ 0, "DISKDUMP", 8,
 	  "a dump of the old diskdump facility, which is not supported" },
 	{ 0, "PAGEDU64", 8, "a Windows crash dump" },
@@ -55,6 +53,8 @@ static const struct {
 	{ 0, "BZh", 3, "compressed by bzip2; unpack it first" },
 	{ 257, "ustar", 5, "a tar archive" },
 };
+
+#define NOTE_HEADER_SIZE 12 /* u32 namesz, descsz, type */
 
 /* --- for the formats -------------------------------------------------------------- */
 
@@ -122,6 +122,55 @@ static size_t parse_notes(const uint8_t *raw, size_t size, struct image_note *re
 		count++;
 	}
 	return count;
+}
+
+/* The note at @pos, padded to 8 bytes: where its descriptor is, and the next one. */
+static bool find_wide_note(const uint8_t *raw, size_t size, size_t pos,
+			   uint64_t *ret_desc, uint64_t *ret_next)
+{
+	uint64_t name_size, desc_size, desc;
+
+	if (size - pos < NOTE_HEADER_SIZE)
+		return false;
+	name_size = load_le32(raw + pos);
+	desc_size = load_le32(raw + pos + 4);
+	desc = align_up(pos + NOTE_HEADER_SIZE + name_size, 8);
+	if (name_size == 0 || desc > size || desc_size > size - desc ||
+	    raw[pos + NOTE_HEADER_SIZE + name_size - 1] != 0)
+		return false;
+	*ret_desc = desc;
+	*ret_next = MIN(align_up(desc + desc_size, 8), (uint64_t)size);
+	return true;
+}
+
+size_t image_repack_notes(uint8_t *raw, size_t size)
+{
+	uint64_t desc, next;
+	size_t to = 0;
+
+	for (size_t pos = 0; pos < size; pos = (size_t)next) {
+		if (size - pos >= 8 && load_le64(raw + pos) == 0)
+			next = pos + 8; // padding between notes
+		else if (!find_wide_note(raw, size, pos, &desc, &next))
+			return size;
+	}
+	// Nothing grows: what is written is behind what is still to be read.
+	for (size_t pos = 0; pos < size; pos = (size_t)next) {
+		size_t name_end, desc_size;
+
+		if (size - pos >= 8 && load_le64(raw + pos) == 0) {
+			next = pos + 8;
+			continue;
+		}
+		find_wide_note(raw, size, pos, &desc, &next);
+		name_end = NOTE_HEADER_SIZE + (size_t)align_up(load_le32(raw + pos), 4);
+		desc_size = (size_t)MIN(align_up(load_le32(raw + pos + 4), 4),
+					(uint64_t)size - desc);
+		memmove(raw + to, raw + pos, name_end);
+		memmove(raw + to + name_end, raw + desc, desc_size);
+		to += name_end + desc_size;
+	}
+	return to;
 }
 
 int image_take_notes(struct image *image, uint8_t *raw, size_t size, struct err *err)
@@ -197,17 +246,59 @@ static int refuse(const char *path, const uint8_t *head, size_t size, struct err
 		       path);
 }
 
+/* As much as the file has at its beginning, at most IMAGE_HEAD_SIZE. */
+static int read_head(struct image *image, uint8_t *head, size_t *ret_size,
+		     struct err *err)
+{
+	size_t size = (size_t)MIN((uint64_t)IMAGE_HEAD_SIZE, image->file.size);
+	int r = image_file_read(&image->file, 0, head, size, err);
+
+	// Of a flattened dump that was cut there may be a hole behind the header.
+	while (r == ERR_TRUNCATED && size > 1) {
+		size /= 2;
+		r = image_file_read(&image->file, 0, head, size, err);
+	}
+	if (r < 0)
+		return err_in(err, r, "reading the beginning of '%s'", image->path);
+	*ret_size = size;
+	return 0;
+}
+
+/* Looks inside where the file is a flattened one. */
+static int unflatten(struct image *image, uint8_t *head, size_t *size, struct err *err)
+{
+	const char *why;
+	int r;
+
+	if (!image_flat_probe(head, *size))
+		return 0;
+	r = image_file_unflatten(&image->file, err);
+	if (r < 0)
+		return err_in(err, r, "opening '%s'", image->path);
+	image->info.is_flattened = true;
+	why = image_flat_broken_why(image->file.flat);
+	if (why)
+		image_set_incomplete(image, "%s", why);
+	if (image->file.size == 0)
+		return err_set(err, ERR_TRUNCATED,
+			       "'%s' is a flattened dump with nothing inside",
+			       image->path);
+	return read_head(image, head, size, err);
+}
+
 static int open_format(struct image *image, struct err *err)
 {
 	_cleanup_free uint8_t *head = malloc(IMAGE_HEAD_SIZE);
-	size_t size = (size_t)MIN((uint64_t)IMAGE_HEAD_SIZE, image->file.size);
+	size_t size = 0;
 	int r;
 
 	if (!head)
 		return err_nomem(err);
-	r = image_file_read(&image->file, 0, head, size, err);
+	r = read_head(image, head, &size, err);
+	if (r == 0)
+		r = unflatten(image, head, &size, err);
 	if (r < 0)
-		return err_in(err, r, "reading the beginning of '%s'", image->path);
+		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(formats) && !image->ops; i++)
 		if (formats[i]->probe(head, size))
 			image->ops = formats[i];
@@ -220,7 +311,7 @@ static int open_format(struct image *image, struct err *err)
 	return 0;
 }
 
-int image_open(const char *path, struct image **ret, struct err *err)
+int image_open_part(const char *path, struct image **ret, struct err *err)
 {
 	_cleanup_image struct image *image = calloc(1, sizeof(*image));
 	int r;
@@ -239,6 +330,25 @@ int image_open(const char *path, struct image **ret, struct err *err)
 	if (r < 0)
 		return r;
 	*ret = take_ptr(image);
+	return 0;
+}
+
+int image_open(const char *path, struct image **ret, struct err *err)
+{
+	struct image *image;
+	int r = image_open_part(path, &image, err);
+
+	if (r < 0)
+		return r;
+	if (image->is_part &&
+	    (image->part_start > 0 || image->part_end < image->info.max_paddr))
+		image_set_incomplete(
+			image,
+			"it is one part of a split dump, physical 0x%llx to 0x%llx; "
+			"the others are needed",
+			(unsigned long long)image->part_start,
+			(unsigned long long)image->part_end);
+	*ret = image;
 	return 0;
 }
 

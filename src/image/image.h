@@ -4,7 +4,8 @@
  * Virtual addresses begin in kernel/; here is none.
  *
  * A format is a row in the probe table of image.c and one file: image_elf.c (ELF vmcore,
- * /proc/vmcore), image_diskdump.c (kdump-compressed).
+ * /proc/vmcore), image_diskdump.c (kdump-compressed). Each may be flattened
+ * (image_flat.h).
  *
  * An image is immutable once it is open, and image_read() may be called from several
  * threads at once.
@@ -62,6 +63,7 @@ struct image_info {
 	enum image_format format;
 	enum image_machine machine;
 	uint32_t page_size; /* 0: the format does not say */
+	bool is_flattened;  /* makedumpfile -F, QEMU: the format is inside */
 	bool is_incomplete; /* its writer marked it so, or the file ends too early */
 	char incomplete_why[128];
 	int dump_level; /* diskdump: makedumpfile's -d; 0 for the others */
@@ -84,6 +86,16 @@ struct image_storage {
  * is_incomplete set, as long as its headers are whole.
  */
 int image_open(const char *path, struct image **ret, struct err *err);
+
+/*
+ * Opens the files of one dump that was split (makedumpfile --split), in any order, as one
+ * image; its path is the first one's. A part that is missing is lost memory:
+ * is_incomplete is set, and reads of it are ERR_TRUNCATED. ERR_INVALID: they are not
+ * parts of one dump, or two have the same memory. A single file is opened as by
+ * image_open().
+ */
+int image_open_set(const char *const paths[], size_t count, struct image **ret,
+		   struct err *err);
 void image_close(struct image *image);
 static inline void image_closep(struct image **image)
 {

@@ -14,7 +14,10 @@
  *	                       the pages' bytes, anywhere
  *
  * Integers and alignment are those of the dead kernel's machine. Here: 64 bits, little
- * endian. It refuses others, and parts of a dump that was split.
+ * endian. It refuses others.
+ *
+ * A dump that was split (makedumpfile --split) is several such files, each with all of
+ *the header, notes and bitmaps, and with the descriptors and bytes of its own pages only.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +33,6 @@
 #define SUB_HEADER_SIZE	   104
 #define DESC_SIZE	   24
 #define STATUS_INCOMPLETE  0x8
-#define VERSION_WITH_SPLIT 2
-#define VERSION_WITH_NOTES 4
 #define VERSION_WITH_64BIT 6
 #define VERSION_LIKELY_MAX 100
 
@@ -49,7 +50,12 @@ struct diskdump {
 	uint32_t block_size;
 	uint64_t pfn_end;		  /* bits of a bitmap that count */
 	uint64_t bitmap1, bitmap2, descs; /* file offsets */
-	uint64_t desc_count;
+
+	/* The pages that this file has: [start, end), all but in a split dump. */
+	uint64_t part_start, part_end;
+	uint64_t desc_first; /* bits in bitmap 2 before part_start */
+	uint64_t desc_count; /* and of the part */
+	uint8_t header[HEADER_SIZE];
 
 	/*
 	 * index[i]: bits set in bitmap 2 before bit i * INDEX_BITS. Ends early where the
@@ -109,8 +115,9 @@ static int check_layout(const uint8_t *raw, struct err *err)
 
 static int read_header(struct image *image, struct diskdump_header *h, struct err *err)
 {
-	uint8_t raw[HEADER_SIZE];
-	int r = image_file_read(&image->file, 0, raw, sizeof(raw), err);
+	struct diskdump *d = image->context;
+	uint8_t *raw = d->header;
+	int r = image_file_read(&image->file, 0, raw, HEADER_SIZE, err);
 
 	if (r == 0)
 		r = check_layout(raw, err);
@@ -126,39 +133,37 @@ static int read_header(struct image *image, struct diskdump_header *h, struct er
 	return 0;
 }
 
+/*
+ * Each version's sub header goes on where the one before it ends. Behind it notes may
+ * begin, so that zeros stand for what a version does not have.
+ */
 static int read_sub_header(struct image *image, struct diskdump_header *h,
 			   struct err *err)
 {
-	uint8_t raw[SUB_HEADER_SIZE];
-	int r = image_file_read(&image->file, h->block_size, raw, sizeof(raw), err);
+	static const uint8_t sizes[] = { 8, 12, 32, 48, 64, 80, SUB_HEADER_SIZE };
+	uint8_t raw[SUB_HEADER_SIZE] = { 0 };
+	size_t size = sizes[MIN(h->version, ARRAY_SIZE(sizes) - 1)];
+	int r = image_file_read(&image->file, h->block_size, raw, size, err);
 
 	if (r < 0)
 		return err_in(err, r, "reading its sub header");
-	if (h->version >= 1)
-		h->dump_level = (int32_t)load_le32(raw + 8);
-	if (h->version >= VERSION_WITH_SPLIT) {
-		h->split = (int32_t)load_le32(raw + 12);
-		h->start_pfn = load_le64(raw + 16);
-		h->end_pfn = load_le64(raw + 24);
-	}
-	if (h->version >= VERSION_WITH_SPLIT + 1) {
-		h->offset_vmcoreinfo = load_le64(raw + 32);
-		h->size_vmcoreinfo = load_le64(raw + 40);
-	}
-	if (h->version >= VERSION_WITH_NOTES) {
-		h->offset_note = load_le64(raw + 48);
-		h->size_note = load_le64(raw + 56);
-	}
+	h->dump_level = (int32_t)load_le32(raw + 8);
+	h->split = (int32_t)load_le32(raw + 12);
+	h->start_pfn = load_le64(raw + 16);
+	h->end_pfn = load_le64(raw + 24);
+	h->offset_vmcoreinfo = load_le64(raw + 32);
+	h->size_vmcoreinfo = load_le64(raw + 40);
+	h->offset_note = load_le64(raw + 48);
+	h->size_note = load_le64(raw + 56);
 	if (h->version >= VERSION_WITH_64BIT) {
 		h->start_pfn = load_le64(raw + 80);
 		h->end_pfn = load_le64(raw + 88);
 		h->max_mapnr = load_le64(raw + 96);
 	}
-	if (h->split)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "it is one part of a dump that was split, pages 0x%llx to "
-			       "0x%llx, which is not supported yet; makedumpfile "
-			       "--reassemble joins the parts",
+	if (h->split && h->start_pfn > h->end_pfn)
+		return err_set(err, ERR_CORRUPT,
+			       "it is a part of a split dump, but from page 0x%llx to "
+			       "0x%llx",
 			       (unsigned long long)h->start_pfn,
 			       (unsigned long long)h->end_pfn);
 	return 0;
@@ -191,6 +196,8 @@ static int place_parts(struct diskdump *d, const struct diskdump_header *h,
 		d->bitmap2 = d->bitmap1;
 		d->pfn_end = MIN(h->max_mapnr, bs * h->bitmap_blocks * 8);
 	}
+	d->part_start = h->split ? MIN(h->start_pfn, d->pfn_end) : 0;
+	d->part_end = h->split ? MIN(h->end_pfn, d->pfn_end) : d->pfn_end;
 	return 0;
 }
 
@@ -292,11 +299,23 @@ static uint64_t count_bits(const uint64_t *words, uint64_t bits)
 	return count;
 }
 
+/* Bits set in bitmap 2 before that of page @pfn; @all where the index does not reach. */
+static uint64_t bits_before(struct image *image, uint64_t pfn, uint64_t all)
+{
+	const struct diskdump *d = image->context;
+	uint64_t words[INDEX_BITS / 64];
+
+	if (pfn / INDEX_BITS >= d->index_count ||
+	    !read_bits(image, d->bitmap2, pfn - pfn % INDEX_BITS, words))
+		return all;
+	return d->index[pfn / INDEX_BITS] + count_bits(words, pfn % INDEX_BITS);
+}
+
 static int make_index(struct image *image, struct err *err)
 {
 	struct diskdump *d = image->context;
 	uint64_t count = (d->pfn_end + INDEX_BITS - 1) / INDEX_BITS;
-	uint64_t words[INDEX_BITS / 64];
+	uint64_t words[INDEX_BITS / 64], bits = 0;
 
 	// No more than the file has: its size bounds what is allocated.
 	count = MIN(count, image->file.size / INDEX_BYTES + 1);
@@ -306,10 +325,12 @@ static int make_index(struct image *image, struct err *err)
 	for (uint64_t i = 0; i < count; i++) {
 		if (!read_bits(image, d->bitmap2, i * INDEX_BITS, words))
 			break;
-		d->index[i] = d->desc_count;
-		d->desc_count += count_bits(words, INDEX_BITS);
+		d->index[i] = bits;
+		bits += count_bits(words, INDEX_BITS);
 		d->index_count = i + 1;
 	}
+	d->desc_first = bits_before(image, d->part_start, bits);
+	d->desc_count = bits_before(image, d->part_end, bits) - d->desc_first;
 	return 0;
 }
 
@@ -433,7 +454,12 @@ static int find_page(struct image *image, uint64_t pfn, struct image_packed_page
 		return unknown(pfn, err);
 	if (!(words[pfn % INDEX_BITS / 64] >> pfn % 64 & 1))
 		return absent(image, pfn, err);
-	number = d->index[pfn / INDEX_BITS] + count_bits(words, pfn % INDEX_BITS);
+	if (pfn < d->part_start || pfn >= d->part_end)
+		return err_set(err, ERR_TRUNCATED,
+			       "page 0x%llx is in another part of the split dump",
+			       (unsigned long long)pfn);
+	number = d->index[pfn / INDEX_BITS] + count_bits(words, pfn % INDEX_BITS) -
+		 d->desc_first;
 	if (image_file_read(&image->file, d->descs + DESC_SIZE * number, raw, sizeof(raw),
 			    NULL) < 0)
 		return err_set(err, ERR_TRUNCATED,
@@ -508,6 +534,9 @@ static int diskdump_open(struct image *image, struct err *err)
 	image->info.page_size = h.block_size;
 	image->info.dump_level = h.dump_level;
 	image->info.format_version = h.version;
+	image->is_part = h.split;
+	image->part_start = d->part_start * d->block_size;
+	image->part_end = d->part_end * d->block_size;
 	if (h.status & STATUS_INCOMPLETE)
 		image_set_incomplete(image, "its writer did not finish it");
 	r = read_notes(image, &h, err);
@@ -531,6 +560,20 @@ static void diskdump_close(struct image *image)
 	image_pages_free(d->pages);
 	free(d->index);
 	free(d);
+}
+
+/* All of the headers but the status: a part may be incomplete where others are not. */
+bool image_diskdump_is_same(const struct image *a, const struct image *b)
+{
+	const struct diskdump *x = a->context, *y = b->context;
+	const size_t behind = HEADER_STATUS + 4;
+
+	return memcmp(x->header, y->header, HEADER_STATUS) == 0 &&
+	       memcmp(x->header + behind, y->header + behind, HEADER_SIZE - behind) ==
+		       0 &&
+	       x->pfn_end == y->pfn_end && a->notes_size == b->notes_size &&
+	       (a->notes_size == 0 ||
+		memcmp(a->notes_raw, b->notes_raw, a->notes_size) == 0);
 }
 
 static int diskdump_read(struct image *image, uint64_t paddr, void *buf, size_t size,

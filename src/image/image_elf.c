@@ -11,9 +11,12 @@
  *beyond p_filesz, up to p_memsz, were left out by the writer. p_vaddr is only kept, for
  *who writes an ELF file: virtual memory is translated by page tables, above this folder.
  *
- * It refuses 32-bit and big-endian files, and cores of processes.
+ * 32-bit headers are read too: kexec-tools asks for them by --elf32-core-headers, for a
+ * 64-bit kernel with all of its memory below 4 GiB. It refuses big-endian files, and
+ *cores of processes.
  */
 #include <elf.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +29,7 @@
 #define ELF_PHDR_CHUNK 64	  /* read at once */
 #define ELF_INCOMPLETE 0x1	  /* e_flags; makedumpfile's DUMP_ELF_INCOMPLETE */
 #define ELF_PADDR_NONE UINT64_MAX /* p_paddr of what is no RAM, in /proc/kcore */
+#define ELF_NOTE_WIDE  8 /* p_align of the few PT_NOTEs that are not padded to 4 */
 #define ELF_NOTE_AUXV  6 /* NT_AUXV, NT_FILE: only cores of processes have them */
 #define ELF_NOTE_FILE  0x46494c45
 
@@ -47,6 +51,8 @@ struct elf_context {
 	struct elf_list lost;	  /* should be in the file, behind its end */
 	struct elf_list filtered; /* p_filesz ... p_memsz */
 	uint64_t bytes_lost;
+	bool is_32bit;
+	size_t phdr_size;
 };
 
 /* --- lists of segments ------------------------------------------------------------ */
@@ -139,23 +145,82 @@ static enum image_machine elf_machine(uint16_t e_machine)
 	return IMAGE_MACHINE_UNKNOWN;
 }
 
+/* What is looked at of a 32-bit file's headers, as in a 64-bit one. */
+static Elf64_Ehdr widen_ehdr(const Elf32_Ehdr *h)
+{
+	return (Elf64_Ehdr){ .e_type = h->e_type,
+			     .e_machine = h->e_machine,
+			     .e_phoff = h->e_phoff,
+			     .e_shoff = h->e_shoff,
+			     .e_flags = h->e_flags,
+			     .e_phentsize = h->e_phentsize,
+			     .e_phnum = h->e_phnum };
+}
+
+static Elf64_Phdr widen_phdr(const Elf32_Phdr *h)
+{
+	return (Elf64_Phdr){ .p_type = h->p_type,
+			     .p_offset = h->p_offset,
+			     .p_paddr = h->p_paddr == UINT32_MAX ? ELF_PADDR_NONE
+								 : h->p_paddr,
+			     .p_filesz = h->p_filesz,
+			     .p_memsz = h->p_memsz,
+			     .p_align = h->p_align };
+}
+
+static int elf_read_ehdr(struct image *image, Elf64_Ehdr *ret, struct err *err)
+{
+	const struct elf_context *c = image->context;
+	Elf32_Ehdr narrow;
+	int r;
+
+	if (!c->is_32bit)
+		return image_file_read(&image->file, 0, ret, sizeof(*ret), err);
+	r = image_file_read(&image->file, 0, &narrow, sizeof(narrow), err);
+	if (r == 0)
+		*ret = widen_ehdr(&narrow);
+	return r;
+}
+
+/* Program headers from number @first on. */
+static int elf_read_phdr_chunk(struct image *image, const Elf64_Ehdr *ehdr,
+			       uint32_t first, uint32_t count,
+			       Elf64_Phdr ret[ELF_PHDR_CHUNK], struct err *err)
+{
+	const struct elf_context *c = image->context;
+	uint64_t offset = ehdr->e_phoff + (uint64_t)first * c->phdr_size;
+	Elf32_Phdr narrow[ELF_PHDR_CHUNK];
+	int r;
+
+	if (!c->is_32bit)
+		return image_file_read(&image->file, offset, ret, count * sizeof(*ret),
+				       err);
+	r = image_file_read(&image->file, offset, narrow, count * sizeof(*narrow), err);
+	for (uint32_t i = 0; i < count && r == 0; i++)
+		ret[i] = widen_phdr(&narrow[i]);
+	return r;
+}
+
 /* The Ehdr in this machine's byte order, which is little endian wherever this runs. */
 static int elf_read_header(struct image *image, Elf64_Ehdr *ret, struct err *err)
 {
+	struct elf_context *c = image->context;
 	uint8_t ident[EI_NIDENT];
 	int r = image_file_read(&image->file, 0, ident, sizeof(ident), err);
 
 	if (r < 0)
 		return err_in(err, r, "reading the ELF header");
-	if (ident[EI_CLASS] != ELFCLASS64)
+	if (ident[EI_CLASS] != ELFCLASS64 && ident[EI_CLASS] != ELFCLASS32)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "it is an ELF file of a 32-bit machine (class %u)",
+			       "it is an ELF file of neither 32 nor 64 bits (class %u)",
 			       ident[EI_CLASS]);
+	c->is_32bit = ident[EI_CLASS] == ELFCLASS32;
+	c->phdr_size = c->is_32bit ? sizeof(Elf32_Phdr) : sizeof(Elf64_Phdr);
 	if (ident[EI_DATA] != ELFDATA2LSB)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "it is an ELF file of a big-endian machine (data %u)",
 			       ident[EI_DATA]);
-	r = image_file_read(&image->file, 0, ret, sizeof(*ret), err);
+	r = elf_read_ehdr(image, ret, err);
 	if (r < 0)
 		return err_in(err, r, "reading the ELF header");
 	if (ret->e_type != ET_CORE)
@@ -163,10 +228,10 @@ static int elf_read_header(struct image *image, Elf64_Ehdr *ret, struct err *err
 			       "it is an ELF file of type %u, not a core: a program, a "
 			       "library or a vmlinux",
 			       ret->e_type);
-	if (ret->e_phentsize != sizeof(Elf64_Phdr))
+	if (ret->e_phentsize != c->phdr_size)
 		return err_set(err, ERR_CORRUPT,
 			       "its program headers have %u bytes, not %zu",
-			       ret->e_phentsize, sizeof(Elf64_Phdr));
+			       ret->e_phentsize, c->phdr_size);
 	return 0;
 }
 
@@ -174,22 +239,22 @@ static int elf_read_header(struct image *image, Elf64_Ehdr *ret, struct err *err
 static int elf_phdr_count(struct image *image, const Elf64_Ehdr *ehdr, uint32_t *ret,
 			  struct err *err)
 {
+	const struct elf_context *c = image->context;
+	uint64_t info = ehdr->e_shoff + (c->is_32bit ? offsetof(Elf32_Shdr, sh_info)
+						     : offsetof(Elf64_Shdr, sh_info));
 	uint32_t count = ehdr->e_phnum;
-	Elf64_Shdr shdr;
 	uint64_t size;
 	int r;
 
 	if (count == PN_XNUM) {
-		r = image_file_read(&image->file, ehdr->e_shoff, &shdr, sizeof(shdr),
-				    err);
+		r = image_file_read(&image->file, info, &count, sizeof(count), err);
 		if (r < 0)
 			return err_in(err, r, "reading the number of program headers");
-		count = shdr.sh_info;
 	}
 	if (count > ELF_PHDR_MAX)
 		return err_set(err, ERR_LIMIT, "%u program headers are more than %u",
 			       count, ELF_PHDR_MAX);
-	size = (uint64_t)count * sizeof(Elf64_Phdr);
+	size = (uint64_t)count * c->phdr_size;
 	if (!image_file_has(&image->file, ehdr->e_phoff, size))
 		return err_set(
 			err, ERR_TRUNCATED,
@@ -286,6 +351,8 @@ static int elf_add_note(struct image *image, const Elf64_Phdr *phdr, uint8_t **n
 	if (r < 0)
 		return err_in(err, r, "reading its notes");
 	*notes_size = padded + (size_t)size;
+	if (phdr->p_align == ELF_NOTE_WIDE)
+		*notes_size = padded + image_repack_notes(grown + padded, (size_t)size);
 	return 0;
 }
 
@@ -301,9 +368,9 @@ static int elf_read_phdrs(struct image *image, const Elf64_Ehdr *ehdr, uint32_t 
 		const Elf64_Phdr *phdr = &phdrs[i % ELF_PHDR_CHUNK];
 
 		if (i % ELF_PHDR_CHUNK == 0)
-			r = image_file_read(
-				&image->file, ehdr->e_phoff + i * sizeof(*phdr), phdrs,
-				MIN(count - i, ELF_PHDR_CHUNK) * sizeof(*phdr), err);
+			r = elf_read_phdr_chunk(image, ehdr, i,
+						MIN(count - i, ELF_PHDR_CHUNK), phdrs,
+						err);
 		if (r == 0 && phdr->p_type == PT_LOAD)
 			r = elf_add_load(image, phdr, err);
 		else if (r == 0 && phdr->p_type == PT_NOTE)

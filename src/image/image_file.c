@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 
 #include "base/fd.h"
+#include "image/image_flat.h"
 
 /* From this size on a read is worth a window of its own at once. */
 #define WINDOW_WORTH_SIZE ((size_t)16 << 10)
@@ -77,6 +78,7 @@ int image_file_open(struct image_file *file, const char *path, struct err *err)
 	r = find_size(file, path, err);
 	if (r < 0)
 		return r;
+	file->raw_size = file->size;
 	r = lock_init(file, err);
 	if (r < 0)
 		return r;
@@ -86,14 +88,33 @@ int image_file_open(struct image_file *file, const char *path, struct err *err)
 	return 0;
 }
 
+int image_file_unflatten(struct image_file *file, struct err *err)
+{
+	struct image_flat *flat = NULL;
+	int r;
+
+	// Each record's head is looked at, and not what lies between: no reading ahead.
+	if (file->whole)
+		madvise((void *)file->whole, (size_t)file->size, MADV_RANDOM);
+	r = image_flat_new(file, &flat, err);
+	if (file->whole)
+		madvise((void *)file->whole, (size_t)file->size, MADV_NORMAL);
+	if (r < 0)
+		return r;
+	file->flat = flat;
+	file->size = image_flat_size(flat);
+	return 0;
+}
+
 void image_file_close(struct image_file *file)
 {
 	if (file->whole)
-		munmap((void *)file->whole, (size_t)file->size);
+		munmap((void *)file->whole, (size_t)file->raw_size);
 	for (size_t i = 0; i < IMAGE_WINDOW_COUNT; i++)
 		if (file->windows[i].data)
 			munmap((void *)file->windows[i].data,
 			       (size_t)file->windows[i].size);
+	image_flat_free(file->flat);
 	if (file->has_lock)
 		pthread_rwlock_destroy(&file->lock);
 	if (file->fd >= 0)
@@ -159,7 +180,8 @@ static void make_window(struct image_file *file, uint64_t number, size_t wanted)
 	if (w->data)
 		munmap((void *)w->data, (size_t)w->size);
 	*w = (struct image_window){ .number = number,
-				    .size = MIN(IMAGE_WINDOW_SIZE, file->size - start),
+				    .size = MIN(IMAGE_WINDOW_SIZE,
+						file->raw_size - start),
 				    .last_use = file->clock };
 	w->data = map(file, start, w->size);
 	if (!w->data && ++file->map_failures == MAP_FAILURES_MAX)
@@ -168,16 +190,30 @@ out:
 	pthread_rwlock_unlock(&file->lock);
 }
 
+static int beyond(uint64_t end, uint64_t offset, size_t size, struct err *err)
+{
+	return err_set(err, ERR_TRUNCATED,
+		       "the file ends at byte %llu, before %zu bytes at %llu",
+		       (unsigned long long)end, size, (unsigned long long)offset);
+}
+
 int image_file_read(struct image_file *file, uint64_t offset, void *buf, size_t size,
 		    struct err *err)
 {
+	if (!image_file_has(file, offset, size))
+		return beyond(file->size, offset, size, err);
+	if (file->flat)
+		return image_flat_read(file->flat, file, offset, buf, size, err);
+	return image_file_read_raw(file, offset, buf, size, err);
+}
+
+int image_file_read_raw(struct image_file *file, uint64_t offset, void *buf, size_t size,
+			struct err *err)
+{
 	uint8_t *out = buf;
 
-	if (!image_file_has(file, offset, size))
-		return err_set(err, ERR_TRUNCATED,
-			       "the file ends at byte %llu, before %zu bytes at %llu",
-			       (unsigned long long)file->size, size,
-			       (unsigned long long)offset);
+	if (offset > file->raw_size || size > file->raw_size - offset)
+		return beyond(file->raw_size, offset, size, err);
 	if (file->whole) {
 		memcpy(buf, file->whole + offset, size);
 		return 0;
@@ -211,6 +247,8 @@ uint64_t image_file_next_data(struct image_file *file, uint64_t offset)
 
 	if (offset >= file->size)
 		return file->size;
+	if (file->flat)
+		return image_flat_next_data(file->flat, offset);
 	found = lseek(file->fd, (off_t)offset, SEEK_DATA);
 	if (found < 0) // ENXIO: nothing but a hole up to the end; others: can't be told
 		return errno == ENXIO ? file->size : offset;

@@ -9,6 +9,9 @@
  *   - what can't be mapped is read with pread()
  * Source: Linux fs/proc/vmcore.c, arch/x86/kernel/crash_dump_64.c.
  *
+ * A flattened dump (image_flat.h) is read as the file inside it: offsets and size are
+ * that one's, once image_file_unflatten() was called.
+ *
  * A file that shrinks while it is open is not guarded against.
  */
 #ifndef IMAGE_IMAGE_FILE_H
@@ -20,6 +23,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
+
+struct image_flat;
 
 #define IMAGE_WINDOW_SIZE  ((uint64_t)64 << 20) /* page tables: 128 KiB */
 #define IMAGE_WINDOW_COUNT 16
@@ -34,6 +39,8 @@ struct image_window {
 struct image_file {
 	int fd;
 	uint64_t size;
+	uint64_t raw_size;	 /* as it is on disk */
+	struct image_flat *flat; /* NULL: the file is read as it is */
 	bool can_map;
 	const uint8_t *whole; /* the whole file mapped, or NULL */
 
@@ -49,9 +56,16 @@ struct image_file {
 int image_file_open(struct image_file *file, const char *path, struct err *err);
 void image_file_close(struct image_file *file);
 
+/* The file is a flattened dump: from now on what is inside it is read. */
+int image_file_unflatten(struct image_file *file, struct err *err);
+
 /* Exactly @size bytes; ERR_TRUNCATED where they are not all in the file. */
 int image_file_read(struct image_file *file, uint64_t offset, void *buf, size_t size,
 		    struct err *err);
+
+/* The same of the file as it is on disk: for image_flat.c. */
+int image_file_read_raw(struct image_file *file, uint64_t offset, void *buf, size_t size,
+			struct err *err);
 
 /*
  * The smallest offset >= @offset where the file may hold something other than zeros; the

@@ -52,6 +52,10 @@ struct image {
 	struct image_info info;
 	void *context; /* the format's own */
 
+	/* One file of a split dump has [part_start, part_end) only. */
+	bool is_part;
+	uint64_t part_start, part_end;
+
 	struct image_range *ranges;
 	size_t range_count;
 
@@ -68,8 +72,21 @@ struct image {
 extern const struct image_ops image_elf_ops;
 extern const struct image_ops image_diskdump_ops;
 
+/* As image_open(), but what belongs to other parts of a split dump is not missed. */
+int image_open_part(const char *path, struct image **ret, struct err *err);
+
+/* Are these two parts of the same split dump? */
+bool image_diskdump_is_same(const struct image *a, const struct image *b);
+
 /* Marks the image as incomplete; the first reason is kept. */
 void image_set_incomplete(struct image *image, const char *fmt, ...) PRINTF(2, 3);
+
+/*
+ * Notes whose names and descriptors are padded to 8 bytes (System V gABI, 64-bit), padded
+ * to 4 instead, in place, as all others are. Returns their size. Where they make no sense
+ * so they are padded to 4 already, and left alone.
+ */
+size_t image_repack_notes(uint8_t *raw, size_t size);
 
 /* Takes over @raw (also on failure), @size bytes of notes one after the other. */
 int image_take_notes(struct image *image, uint8_t *raw, size_t size, struct err *err);

@@ -3,6 +3,7 @@
 
 #include <lzo/lzo1x.h>
 #include <pthread.h>
+#include <snappy-c.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -99,6 +100,7 @@ static int unpack(struct image_pages *p, struct stripe *s,
 {
 	uLongf zlib_size = p->page_size;
 	lzo_uint lzo_size = p->page_size;
+	size_t snappy_size = p->page_size;
 	size_t zstd_size;
 
 	switch (page->codec) {
@@ -124,10 +126,11 @@ static int unpack(struct image_pages *p, struct stripe *s,
 			return wrong(page, "zstd", err);
 		return 0;
 	case IMAGE_CODEC_SNAPPY:
-		return err_set(err, ERR_UNSUPPORTED,
-			       "page 0x%llx is compressed by snappy, which is not "
-			       "supported yet",
-			       (unsigned long long)page->number);
+		if (snappy_uncompress((const char *)s->packed, page->size, (char *)out,
+				      &snappy_size) != SNAPPY_OK ||
+		    snappy_size != p->page_size)
+			return wrong(page, "snappy", err);
+		return 0;
 	}
 	return err_set(err, ERR_CORRUPT, "page 0x%llx: 0x%x is no known compression",
 		       (unsigned long long)page->number, page->codec);

@@ -58,6 +58,13 @@ struct arch {
 	int (*regs_from_prstatus)(const uint8_t *desc, size_t size, struct regs *ret,
 				  struct err *err);
 
+	/*
+	 * QEMU's note of one CPU, with the registers of the moment of the dump.
+	 * ERR_NOTFOUND: it is another CPU than that whose per-CPU area is there.
+	 */
+	int (*regs_from_qemu)(const uint8_t *desc, size_t size, uint64_t percpu_offset,
+			      struct regs *ret, struct err *err);
+
 	/* Registers that a task that is not running left behind: at least ip, sp, fp. */
 	int (*regs_of_sleeper)(struct kernel *kernel, uint64_t task_vaddr,
 			       struct regs *ret, struct err *err);

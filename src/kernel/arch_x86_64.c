@@ -289,6 +289,60 @@ static int x86_64_regs_from_prstatus(const uint8_t *desc, size_t size, struct re
 }
 
 /*
+ * QEMUCPUState, QEMU's target/i386/arch_dump.c: u32 version, u32 size; rax ... rflags;
+ * ten segments of 24 bytes, the base last; cr[5]; kernel_gs_base in newer ones.
+ */
+#define QEMU_VERSION	    1
+#define QEMU_REGS_OFFSET    8
+#define QEMU_SEGMENT_SIZE   24
+#define QEMU_SEGMENT_BASE   16
+#define QEMU_SEGMENTS	    (QEMU_REGS_OFFSET + sizeof(qemu_order) * 8)
+#define QEMU_SIZE	    (QEMU_SEGMENTS + 10 * QEMU_SEGMENT_SIZE + 5 * 8)
+#define QEMU_KERNEL_GS_BASE QEMU_SIZE
+
+static const uint8_t qemu_order[] = {
+	X86_64_RAX, X86_64_RBX, X86_64_RCX, X86_64_RDX, X86_64_RSI, X86_64_RDI,
+	X86_64_RSP, X86_64_RBP, X86_64_R8,  X86_64_R9,	X86_64_R10, X86_64_R11,
+	X86_64_R12, X86_64_R13, X86_64_R14, X86_64_R15, X86_64_RIP, X86_64_EFLAGS,
+};
+
+/* In QEMU's order; ldt, tr, gdt and idt follow. */
+static const uint8_t qemu_segments[] = {
+	X86_64_CS, X86_64_DS, X86_64_ES, X86_64_FS, X86_64_GS, X86_64_SS,
+};
+
+/*
+ * In the kernel GS is based at the per-CPU area; in user space the other base is, which
+ * swapgs puts there (arch/x86/entry/entry_64.S).
+ */
+static int x86_64_regs_from_qemu(const uint8_t *desc, size_t size, uint64_t percpu_offset,
+				 struct regs *ret, struct err *err)
+{
+	uint64_t gs_base, other_base;
+
+	if (size < QEMU_SIZE || load_le32(desc) != QEMU_VERSION)
+		return err_set(err, ERR_CORRUPT, "QEMU's note of a CPU makes no sense");
+	gs_base = load_le64(desc + QEMU_SEGMENTS + 4 * QEMU_SEGMENT_SIZE +
+			    QEMU_SEGMENT_BASE);
+	other_base = size >= QEMU_KERNEL_GS_BASE + 8
+			     ? load_le64(desc + QEMU_KERNEL_GS_BASE)
+			     : gs_base;
+	if (gs_base != percpu_offset && other_base != percpu_offset)
+		return err_set(err, ERR_NOTFOUND, "QEMU's note is of another CPU");
+	*ret = (struct regs){ 0 };
+	for (size_t i = 0; i < sizeof(qemu_order); i++)
+		regs_set(ret, qemu_order[i], load_le64(desc + QEMU_REGS_OFFSET + i * 8));
+	for (size_t i = 0; i < sizeof(qemu_segments); i++)
+		regs_set(ret, qemu_segments[i],
+			 load_le32(desc + QEMU_SEGMENTS + i * QEMU_SEGMENT_SIZE));
+	regs_set(ret, X86_64_GS_BASE, gs_base);
+	regs_set(ret, X86_64_FS_BASE,
+		 load_le64(desc + QEMU_SEGMENTS + 3 * QEMU_SEGMENT_SIZE +
+			   QEMU_SEGMENT_BASE));
+	return 0;
+}
+
+/*
  * What __switch_to_asm pushed, struct inactive_task_frame, since Linux commit
  * 0100301bfdf5 (in v4.9): task_struct.thread.sp points at it, and the task goes on behind
  * it.
@@ -331,6 +385,7 @@ const struct arch arch_x86_64 = {
 	.open = x86_64_open,
 	.translate = x86_64_translate,
 	.regs_from_prstatus = x86_64_regs_from_prstatus,
+	.regs_from_qemu = x86_64_regs_from_qemu,
 	.regs_of_sleeper = x86_64_regs_of_sleeper,
 	.unwind = unwind_orc,
 };

@@ -5,7 +5,8 @@
  * arch/x86/kernel/setup_percpu.c (__per_cpu_offset), kernel/sched/sched.h (struct rq).
  *
  * Registers are those that a CPU noted when it was stopped. What it did afterwards, and
- * what a CPU did that never answered, is not known here.
+ * what a CPU did that never answered, is not known here; but where QEMU made the dump it
+ * noted each CPU's registers of that moment, and they are taken.
  */
 #include "kernel/cpu.h"
 
@@ -121,6 +122,21 @@ static int note_read(struct kernel *kernel, uint64_t vaddr, struct regs *ret,
 	return r < 0 ? err_in(err, r, "crash note") : 0;
 }
 
+/* False: no note of QEMU's is of this CPU. */
+static bool read_qemu_regs(struct kernel *kernel, struct cpu *cpu)
+{
+	const struct arch *arch = kernel_arch(kernel);
+	size_t count;
+	const struct image_note *notes = image_notes(kernel_image(kernel), &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(notes[i].name, "QEMU") == 0 &&
+		    arch->regs_from_qemu(notes[i].desc, notes[i].desc_size,
+					 cpu->percpu_offset, &cpu->regs, NULL) == 0)
+			return true;
+	return false;
+}
+
 /* crash_notes is a per-CPU pointer: it is read once and each CPU's offset added. */
 static void cpu_read_regs(struct kernel *kernel, struct cpu *cpu)
 {
@@ -135,8 +151,8 @@ static void cpu_read_regs(struct kernel *kernel, struct cpu *cpu)
 		r = err_set(&err, ERR_NOTFOUND, "this kernel keeps no crash notes");
 	if (r == 0)
 		r = note_read(kernel, notes + cpu->percpu_offset, &cpu->regs, &err);
-	cpu->has_regs = r == 0;
-	if (r < 0)
+	cpu->has_regs = r == 0 || read_qemu_regs(kernel, cpu);
+	if (!cpu->has_regs)
 		snprintf(cpu->no_regs_why, sizeof(cpu->no_regs_why), "%.159s",
 			 err_text(&err));
 }

@@ -4,7 +4,8 @@
  * them panicked.
  *
  * Registers come from the CPU's own crash_notes (exact), not from the n-th NT_PRSTATUS of
- * the image: a CPU that never answered has no note there and the numbers shift.
+ * the image: a CPU that never answered has no note there and the numbers shift. A CPU
+ * without any has those of QEMU's note, if QEMU made the dump: of that moment.
  */
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H

@@ -14,11 +14,19 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/size.h"
 #include "kernel/arch.h"
 #include "kernel/kallsyms.h"
 #include "kernel/module.h"
 #include "kernel/types.h"
 #include "kernel/unwind_orc.h"
+#include "kernel/vmcoreinfo_search.h"
+
+#define UTSNAME_FIELD 65 /* __NEW_UTS_LEN + 1, include/uapi/linux/utsname.h */
+#define UTSNAME_SIZE  (6 * UTSNAME_FIELD)
+
+/* Before v5.11 a struct kref of 4 bytes stood first and VMCOREINFO did not tell. */
+#define UTSNAME_NAME_OFFSET_OLD 4
 
 /*
  * Something that is loaded once. What can't be had is not tried again, and its reason is
@@ -42,6 +50,7 @@ struct kernel {
 	void *arch_context;
 	uint32_t page_size;
 	struct vmcoreinfo vmcoreinfo;
+	bool vmcoreinfo_was_searched;
 	struct lazy kallsyms, types, modules, unwinder;
 
 	/* The kernel's own code and data, [start, end); 0 not looked for yet. */
@@ -70,27 +79,124 @@ static int page_size_parse(const struct vmcoreinfo *info, uint32_t *ret, struct 
 	return 0;
 }
 
-static int kernel_init(struct kernel *kernel, struct err *err)
+/* What is there once VMCOREINFO is. On failure it may be half there. */
+static int init_from(struct kernel *kernel, const char *text, size_t size,
+		     struct err *err)
 {
-	size_t size = 0;
-	const char *text = image_vmcoreinfo(kernel->image, &size);
-	enum image_machine machine = image_info(kernel->image)->machine;
 	int r;
 
-	if (!text)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the dump carries no VMCOREINFO, and searching its memory "
-			       "for one is not implemented");
-	kernel->arch = arch_find(machine);
-	if (!kernel->arch)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the dump is of a machine that can't be read here");
 	r = vmcoreinfo_init(&kernel->vmcoreinfo, text, size, err);
 	if (r == 0)
 		r = page_size_parse(&kernel->vmcoreinfo, &kernel->page_size, err);
 	if (r == 0)
 		r = kernel->arch->open(kernel, &kernel->arch_context, err);
 	return r;
+}
+
+static void init_undo(struct kernel *kernel)
+{
+	vmcoreinfo_done(&kernel->vmcoreinfo);
+	free(kernel->arch_context);
+	kernel->arch_context = NULL;
+}
+
+/*
+ * Is VMCOREINFO true of this memory? Its page tables must lead to the kernel's code, and
+ * its release must be somewhere in init_uts_ns, if that is in the image. No symbols or
+ * types are loaded for it.
+ */
+static int check_true(struct kernel *kernel, struct err *err)
+{
+	const char *release = vmcoreinfo_get(&kernel->vmcoreinfo, "OSRELEASE");
+	char bytes[UTSNAME_NAME_OFFSET_OLD + UTSNAME_SIZE];
+	uint64_t vaddr, paddr;
+	int r;
+
+	r = vmcoreinfo_symbol(&kernel->vmcoreinfo, "_stext", &vaddr, err);
+	if (r == 0)
+		r = kernel_translate(kernel, vaddr, &paddr, NULL, err);
+	if (r < 0)
+		return r;
+	if (vmcoreinfo_symbol(&kernel->vmcoreinfo, "init_uts_ns", &vaddr, NULL) < 0)
+		return 0;
+	r = kernel_read(kernel, vaddr, bytes, sizeof(bytes), err);
+	if (r == ERR_FILTERED || r == ERR_TRUNCATED)
+		return 0;
+	if (r < 0)
+		return r;
+	if (!release || !*release ||
+	    !memmem(bytes, sizeof(bytes), release, strlen(release) + 1))
+		return err_set(err, ERR_CORRUPT, "it is of another kernel, %.64s",
+			       release ? release : "without a release");
+	return 0;
+}
+
+/*
+ * How much memory is searched once one is found. The kernel has a copy that it makes when
+ * it crashes, which is longer (CRASHTIME); all of a terabyte is not worth that.
+ */
+#define VMCOREINFO_SEARCH_FURTHER (16 * GIB)
+
+/* Is this text true of this memory? The kernel is left as it was. */
+static int try_text(struct kernel *kernel, const char *text, size_t size, struct err *err)
+{
+	int r = init_from(kernel, text, size, err);
+
+	if (r == 0)
+		r = check_true(kernel, err);
+	init_undo(kernel);
+	return r;
+}
+
+/* Without a note: the longest one in memory that is true. */
+static int init_by_search(struct kernel *kernel, struct err *err)
+{
+	struct vmcoreinfo_search search = vmcoreinfo_search_init(kernel->image);
+	struct err why = { 0 }, none = { 0 };
+	_cleanup_free char *best = NULL;
+	size_t best_size = 0;
+
+	for (;;) {
+		_cleanup_free char *text = NULL;
+		size_t size;
+		int r = vmcoreinfo_search_next(&search, &text, &size, &none);
+
+		if (r == ERR_NOMEM)
+			return err_nomem(err);
+		if (r < 0)
+			break;
+		if (size <= best_size || try_text(kernel, text, size, &why) < 0)
+			continue;
+		free(best);
+		best = take_ptr(text);
+		best_size = size;
+		if (search.paddr < UINT64_MAX - VMCOREINFO_SEARCH_FURTHER)
+			search.limit = search.paddr + VMCOREINFO_SEARCH_FURTHER;
+	}
+	if (best) {
+		kernel->vmcoreinfo_was_searched = true;
+		return init_from(kernel, best, best_size, err);
+	}
+	if (why.code) // what is wrong with the last one says more
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"the dump carries no VMCOREINFO, and that in its memory is "
+			"of no use: %s",
+			err_text(&why));
+	return err_set(err, none.code, "the dump carries no VMCOREINFO, and %s",
+		       err_text(&none));
+}
+
+static int kernel_init(struct kernel *kernel, struct err *err)
+{
+	size_t size = 0;
+	const char *text = image_vmcoreinfo(kernel->image, &size);
+
+	kernel->arch = arch_find(image_info(kernel->image)->machine);
+	if (!kernel->arch)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the dump is of a machine that can't be read here");
+	return text ? init_from(kernel, text, size, err) : init_by_search(kernel, err);
 }
 
 int kernel_open(struct image *image, struct kernel **ret, struct err *err)
@@ -134,6 +240,11 @@ struct image *kernel_image(const struct kernel *kernel)
 const struct vmcoreinfo *kernel_vmcoreinfo(const struct kernel *kernel)
 {
 	return &kernel->vmcoreinfo;
+}
+
+bool kernel_vmcoreinfo_was_searched(const struct kernel *kernel)
+{
+	return kernel->vmcoreinfo_was_searched;
 }
 
 const struct arch *kernel_arch(const struct kernel *kernel)
@@ -499,12 +610,6 @@ void kernel_format_address(struct kernel *kernel, uint64_t vaddr, char *ret, siz
 }
 
 /* --- utsname --------------------------------------------------------------------- */
-
-#define UTSNAME_FIELD 65 /* __NEW_UTS_LEN + 1, include/uapi/linux/utsname.h */
-#define UTSNAME_SIZE  (6 * UTSNAME_FIELD)
-
-/* Before v5.11 a struct kref of 4 bytes stood first and VMCOREINFO did not tell. */
-#define UTSNAME_NAME_OFFSET_OLD 4
 
 static int utsname_offset(struct kernel *kernel, uint64_t *ret, struct err *err)
 {

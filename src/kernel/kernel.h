@@ -2,7 +2,8 @@
 /*
  * A Linux kernel, read from an image alone: no vmlinux, no table of versions.
  *
- * kernel_open() needs VMCOREINFO and the page tables only: enough for the log. Symbols,
+ * kernel_open() needs VMCOREINFO and the page tables only: enough for the log. Where no
+ * note has VMCOREINFO it is looked for in memory (vmcoreinfo_search.h). Symbols,
  * types, modules and unwind tables are loaded when first asked for; where one can't be
  * had the reason is kept and told again at each later call, and the rest goes on.
  *
@@ -37,6 +38,9 @@ static inline void kernel_closep(struct kernel **kernel)
 
 struct image *kernel_image(const struct kernel *kernel);
 const struct vmcoreinfo *kernel_vmcoreinfo(const struct kernel *kernel);
+
+/* The image has no note of it: it was found in memory, and may lack what came last. */
+bool kernel_vmcoreinfo_was_searched(const struct kernel *kernel);
 const struct arch *kernel_arch(const struct kernel *kernel);
 uint32_t kernel_page_size(const struct kernel *kernel);
 

@@ -5,7 +5,7 @@
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Isrc \
  *		tests/fuzz/fuzz_image.c src/image/?*.c src/base/?*.c \
- *		-lz -llzo2 -lzstd -lpthread -o fuzz_image
+ *		-lz -llzo2 -lzstd -lsnappy -lpthread -o fuzz_image
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -30,7 +30,8 @@ struct made_elf {
 	struct load loads[LOADS_MAX];
 	size_t load_count;
 	struct text notes[2];
-	uint64_t loads_offset; /* set by made_elf_bytes() */
+	uint64_t notes_align;
+	bool is_32bit;
 };
 
 static uint8_t ram_byte(uint64_t paddr)
@@ -65,23 +66,63 @@ static Elf64_Ehdr sample_header(size_t phdr_count)
 			     .e_phnum = (uint16_t)phdr_count };
 }
 
+static void add_ehdr(struct text *t, const Elf64_Ehdr *h, bool is_32bit)
+{
+	Elf32_Ehdr narrow = { .e_type = h->e_type,
+			      .e_machine = h->e_machine,
+			      .e_version = h->e_version,
+			      .e_phoff = sizeof(Elf32_Ehdr),
+			      .e_ehsize = sizeof(Elf32_Ehdr),
+			      .e_phentsize = sizeof(Elf32_Phdr),
+			      .e_phnum = h->e_phnum };
+
+	memcpy(narrow.e_ident, h->e_ident, EI_NIDENT);
+	narrow.e_ident[EI_CLASS] = ELFCLASS32;
+	if (is_32bit)
+		text_add_bytes(t, &narrow, sizeof(narrow));
+	else
+		text_add_bytes(t, h, sizeof(*h));
+}
+
+static void add_phdr(struct text *t, const Elf64_Phdr *h, bool is_32bit)
+{
+	Elf32_Phdr narrow = { .p_type = h->p_type,
+			      .p_offset = (uint32_t)h->p_offset,
+			      .p_vaddr = (uint32_t)h->p_vaddr,
+			      .p_paddr = (uint32_t)h->p_paddr,
+			      .p_filesz = (uint32_t)h->p_filesz,
+			      .p_memsz = (uint32_t)h->p_memsz,
+			      .p_align = (uint32_t)h->p_align };
+
+	if (is_32bit)
+		text_add_bytes(t, &narrow, sizeof(narrow));
+	else
+		text_add_bytes(t, h, sizeof(*h));
+}
+
+static size_t headers_size(size_t phdr_count, bool is_32bit)
+{
+	return is_32bit ? sizeof(Elf32_Ehdr) + phdr_count * sizeof(Elf32_Phdr)
+			: sizeof(Elf64_Ehdr) + phdr_count * sizeof(Elf64_Phdr);
+}
+
 static void made_elf_bytes(struct made_elf *m, struct text *ret)
 {
 	size_t count = 2 + m->load_count;
 	Elf64_Ehdr ehdr = sample_header(count);
-	uint64_t offset = sizeof(ehdr) + count * sizeof(Elf64_Phdr);
+	uint64_t offset = headers_size(count, m->is_32bit);
 
-	text_add_bytes(ret, &ehdr, sizeof(ehdr));
+	add_ehdr(ret, &ehdr, m->is_32bit);
 	for (size_t i = 0; i < 2; i++) {
 		Elf64_Phdr phdr = { .p_type = PT_NOTE,
 				    .p_offset = offset,
 				    .p_filesz = m->notes[i].size,
-				    .p_memsz = m->notes[i].size };
+				    .p_memsz = m->notes[i].size,
+				    .p_align = m->notes_align };
 
-		text_add_bytes(ret, &phdr, sizeof(phdr));
+		add_phdr(ret, &phdr, m->is_32bit);
 		offset += m->notes[i].size;
 	}
-	m->loads_offset = offset;
 	for (size_t i = 0; i < m->load_count; i++) {
 		Elf64_Phdr phdr = { .p_type = PT_LOAD,
 				    .p_offset = offset,
@@ -90,7 +131,7 @@ static void made_elf_bytes(struct made_elf *m, struct text *ret)
 				    .p_filesz = m->loads[i].in_file,
 				    .p_memsz = m->loads[i].in_memory };
 
-		text_add_bytes(ret, &phdr, sizeof(phdr));
+		add_phdr(ret, &phdr, m->is_32bit);
 		offset += phdr.p_filesz;
 	}
 	for (size_t i = 0; i < 2; i++)
@@ -112,13 +153,14 @@ static void made_elf_bytes(struct made_elf *m, struct text *ret)
  *	0x5000..0x5800  RAM that touches it; 0x5800..0x6000 left out
  *	0x9000..0x9400  RAM apart
  */
-static void sample_make(struct text *ret)
+static void sample_make_in(struct text *ret, bool is_32bit)
 {
 	struct made_elf m = { .loads = { { 0x3000, 0x800, 0x800 },
 					 { 0x1000, 0x4000, 0x4000 },
 					 { 0x5000, 0x800, 0x1000 },
 					 { 0x9000, 0x400, 0x400 } },
-			      .load_count = 4 };
+			      .load_count = 4,
+			      .is_32bit = is_32bit };
 	uint8_t prstatus[13] = { 1, 2, 3 };
 
 	add_note(&m.notes[0], "CORE", 1, prstatus, sizeof(prstatus));
@@ -128,6 +170,11 @@ static void sample_make(struct text *ret)
 	made_elf_bytes(&m, ret);
 	text_done(&m.notes[0]);
 	text_done(&m.notes[1]);
+}
+
+static void sample_make(struct text *ret)
+{
+	sample_make_in(ret, false);
 }
 
 static struct image *open_text(const struct text *t)
@@ -140,11 +187,11 @@ static struct image *open_text(const struct text *t)
 	return image;
 }
 
-static struct image *open_sample(void)
+static struct image *open_sample(bool is_32bit)
 {
 	_cleanup_text struct text t = { 0 };
 
-	sample_make(&t);
+	sample_make_in(&t, is_32bit);
 	return open_text(&t);
 }
 
@@ -170,9 +217,8 @@ static int read_code(struct image *image, uint64_t paddr, size_t size)
 
 /* --- whole files ------------------------------------------------------------------ */
 
-static void facts(void **state)
+static void assert_facts(struct image *image)
 {
-	_cleanup_image struct image *image = open_sample();
 	const struct image_info *info = image_info(image);
 	const struct image_range *ranges;
 	size_t count;
@@ -189,9 +235,31 @@ static void facts(void **state)
 	assert_int_equal(ranges[1].size_bytes, 0x400);
 }
 
-static void notes(void **state)
+static void facts(void **state)
 {
-	_cleanup_image struct image *image = open_sample();
+	for (int is_32bit = 0; is_32bit < 2; is_32bit++) {
+		_cleanup_image struct image *image = open_sample(is_32bit);
+
+		assert_facts(image);
+	}
+}
+
+/* Of another machine than this one; ELF does not say how large its pages are. */
+static void arm64(void **state)
+{
+	_cleanup_text struct text t = { 0 };
+	_cleanup_image struct image *image = NULL;
+
+	sample_make(&t);
+	((Elf64_Ehdr *)(void *)t.data)->e_machine = EM_AARCH64;
+	image = open_text(&t);
+	assert_int_equal(image_info(image)->machine, IMAGE_MACHINE_ARM64);
+	assert_int_equal(image_info(image)->page_size, 0);
+	assert_ram(image, 0x1000, 0x4800);
+}
+
+static void assert_notes(struct image *image)
+{
 	const struct image_note *found;
 	size_t count, size;
 	const char *text;
@@ -211,9 +279,104 @@ static void notes(void **state)
 	assert_int_equal(size, (12 + 8 + 16) + 12 + (12 + 8 + 4) + (12 + 12 + 32));
 }
 
-static void reads(void **state)
+static void notes(void **state)
 {
-	_cleanup_image struct image *image = open_sample();
+	for (int is_32bit = 0; is_32bit < 2; is_32bit++) {
+		_cleanup_image struct image *image = open_sample(is_32bit);
+
+		assert_notes(image);
+	}
+}
+
+static void add_wide_note(struct text *t, const char *name, const void *desc, size_t size)
+{
+	Elf64_Nhdr h = { .n_namesz = (uint32_t)strlen(name) + 1,
+			 .n_descsz = (uint32_t)size,
+			 .n_type = 1 };
+
+	text_add_bytes(t, &h, sizeof(h));
+	text_add_bytes(t, name, h.n_namesz);
+	text_add_bytes(t, "\0\0\0\0\0\0\0", -(sizeof(h) + h.n_namesz) & 7);
+	text_add_bytes(t, desc, size);
+	text_add_bytes(t, "\0\0\0\0\0\0\0", -size & 7);
+}
+
+/* Padded to 8 bytes, as p_align says; and to 4, though it says 8. */
+static void wide_notes(void **state)
+{
+	static const char *const names[] = { "CORE", "QEMU", "LINUX", "VMCOREINFO" };
+
+	for (int is_wide = 0; is_wide < 2; is_wide++) {
+		struct made_elf m = { .loads = { { 0x1000, 1, 1 } },
+				      .load_count = 1,
+				      .notes_align = 8 };
+		_cleanup_text struct text t = { 0 };
+		_cleanup_image struct image *image = NULL;
+		const struct image_note *found;
+		uint8_t desc[16];
+		size_t count;
+
+		for (size_t i = 0; i < sizeof(desc); i++)
+			desc[i] = (uint8_t)(0x80 + i);
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+			for (size_t size = 1; size <= sizeof(desc); size++)
+				if (is_wide)
+					add_wide_note(&m.notes[i % 2], names[i], desc,
+						      size);
+				else
+					add_note(&m.notes[i % 2], names[i], 1, desc,
+						 size);
+		made_elf_bytes(&m, &t);
+		image = open_text(&t);
+		found = image_notes(image, &count);
+		assert_int_equal(count, 4 * sizeof(desc));
+		for (size_t i = 0; i < count; i++) {
+			size_t name = i / sizeof(desc);
+
+			assert_string_equal(found[i].name,
+					    names[name % 2 * 2 + name / 2]);
+			assert_int_equal(found[i].desc_size, i % sizeof(desc) + 1);
+			assert_memory_equal(found[i].desc, desc, found[i].desc_size);
+		}
+		assert_false(image_info(image)->is_incomplete);
+		text_done(&m.notes[0]);
+		text_done(&m.notes[1]);
+	}
+}
+
+static void wide_notes_damaged(void **state)
+{
+	struct made_elf m = { .loads = { { 0x1000, 1, 1 } },
+			      .load_count = 1,
+			      .notes_align = 8 };
+	_cleanup_text struct text t = { 0 };
+	size_t start = headers_size(3, false), size;
+	struct image *image;
+
+	add_wide_note(&m.notes[0], "CORE", "abcdefghi", 9);
+	add_wide_note(&m.notes[0], "VMCOREINFO", "A=1\n", 4);
+	size = m.notes[0].size;
+	made_elf_bytes(&m, &t);
+	for (size_t i = start; i < start + size; i++)
+		for (int bit = 0; bit < 8; bit++) {
+			t.data[i] = (char)(t.data[i] ^ 1 << bit);
+			if (made_open(t.data, t.size, &image, NULL) == 0)
+				image_close(image);
+			t.data[i] = (char)(t.data[i] ^ 1 << bit);
+		}
+	for (size_t cut = 0; cut < size; cut++) {
+		Elf64_Phdr *phdr = (Elf64_Phdr *)(void *)(t.data + sizeof(Elf64_Ehdr));
+
+		phdr->p_filesz = cut;
+		assert_int_equal(made_open(t.data, t.size, &image, NULL), 0);
+		image_close(image);
+	}
+	text_done(&m.notes[0]);
+}
+
+static void reads_in(bool is_32bit)
+{
+	_cleanup_image struct image *image = open_sample(is_32bit);
 
 	assert_ram(image, 0x1000, 0x4000);
 	assert_ram(image, 0x2fff, 2);	   // into the text's segment
@@ -234,6 +397,12 @@ static void reads(void **state)
 	assert_true(image_has_page(image, 0x1000));
 	assert_false(image_has_page(image, 0x5800));
 	assert_false(image_has_page(image, 0x8000));
+}
+
+static void reads(void **state)
+{
+	reads_in(false);
+	reads_in(true);
 }
 
 /* What one segment left out may lie in another. */
@@ -337,12 +506,12 @@ static void assert_right_or(struct image *image, uint64_t paddr, int code)
 		assert_int_equal(r, code);
 }
 
-static void cut_at_every_byte(void **state)
+static void cut_everywhere(bool is_32bit)
 {
 	_cleanup_text struct text t = { 0 };
-	const size_t headers = sizeof(Elf64_Ehdr) + 6 * sizeof(Elf64_Phdr);
+	const size_t headers = headers_size(6, is_32bit);
 
-	sample_make(&t);
+	sample_make_in(&t, is_32bit);
 	for (size_t size = 0; size < t.size; size++) {
 		struct image *image = NULL;
 		int r = made_open(t.data, size, &image, NULL);
@@ -363,6 +532,12 @@ static void cut_at_every_byte(void **state)
 	}
 }
 
+static void cut_at_every_byte(void **state)
+{
+	cut_everywhere(false);
+	cut_everywhere(true);
+}
+
 /* The text's copy is whole when the file ends in the RAM that it lies over. */
 static void lost_here_but_there(void **state)
 {
@@ -377,13 +552,13 @@ static void lost_here_but_there(void **state)
 	assert_int_equal(read_code(image, 0x3800, 1), ERR_TRUNCATED);
 }
 
-static void every_byte_of_headers_damaged(void **state)
+static void damage_headers(bool is_32bit)
 {
 	_cleanup_text struct text t = { 0 };
 	uint8_t bytes[16];
 
-	sample_make(&t);
-	for (size_t i = 0; i < sizeof(Elf64_Ehdr) + 6 * sizeof(Elf64_Phdr) + 124; i++)
+	sample_make_in(&t, is_32bit);
+	for (size_t i = 0; i < headers_size(6, is_32bit) + 124; i++)
 		for (int bit = 0; bit < 8; bit++) {
 			struct image *image;
 
@@ -396,6 +571,12 @@ static void every_byte_of_headers_damaged(void **state)
 			}
 			t.data[i] = (char)(t.data[i] ^ 1 << bit);
 		}
+}
+
+static void every_byte_of_headers_damaged(void **state)
+{
+	damage_headers(false);
+	damage_headers(true);
 }
 
 /* A note that says that it is longer than all of them: those before it stay. */
@@ -440,8 +621,10 @@ static void refused(void **state)
 	sample_make(&t);
 	ehdr = (Elf64_Ehdr *)t.data;
 	phdrs = (Elf64_Phdr *)(ehdr + 1);
+	ehdr->e_ident[EI_CLASS] = 3;
+	assert_refused(t.data, t.size, ERR_UNSUPPORTED, "class 3");
 	ehdr->e_ident[EI_CLASS] = ELFCLASS32;
-	assert_refused(t.data, t.size, ERR_UNSUPPORTED, "32-bit");
+	assert_refused(t.data, t.size, ERR_CORRUPT, "program headers have");
 	ehdr->e_ident[EI_CLASS] = ELFCLASS64;
 	ehdr->e_ident[EI_DATA] = ELFDATA2MSB;
 	assert_refused(t.data, t.size, ERR_UNSUPPORTED, "big-endian");
@@ -480,7 +663,6 @@ static void strangers(void **state)
 	assert_refused("", 0, ERR_TRUNCATED, "empty");
 	assert_refused("root:x:0:0", 10, ERR_UNSUPPORTED, "no dump");
 	assert_refused(zeros, sizeof(zeros), ERR_UNSUPPORTED, "zeros");
-	assert_refused("makedumpfile\0\0\0\0", 16, ERR_UNSUPPORTED, "flattened");
 	assert_refused("\x1f\x8b\x08", 3, ERR_UNSUPPORTED, "gzip");
 	assert_refused("\x28\xb5\x2f\xfd", 4, ERR_UNSUPPORTED, "zstd");
 	assert_refused("DISKDUMP", 8, ERR_UNSUPPORTED, "diskdump");
@@ -614,7 +796,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts),
+		cmocka_unit_test(arm64),
 		cmocka_unit_test(notes),
+		cmocka_unit_test(wide_notes),
+		cmocka_unit_test(wide_notes_damaged),
 		cmocka_unit_test(reads),
 		cmocka_unit_test(left_out_here_but_there),
 		cmocka_unit_test(many_segments),

@@ -389,7 +389,7 @@ static void no_vmcoreinfo(void **state)
 
 	fake_ram(&fake, 0, 4096);
 	fake_prstatus(&fake, 1, regs);
-	opens_with(&fake, ERR_UNSUPPORTED, "carries no VMCOREINFO");
+	opens_with(&fake, ERR_NOTFOUND, "carries no VMCOREINFO");
 }
 
 static void vmcoreinfo_that_lies(void **state)

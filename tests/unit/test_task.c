@@ -45,6 +45,77 @@ static void test_cpus(void **state)
 	fake_kernel_done(&f);
 }
 
+/* QEMU's note of a CPU: u32 version, u32 size, 18 registers, 10 segments, cr[5], gs. */
+static void fake_qemu_note(struct fake_kernel *f, uint64_t ip, uint64_t gs_base,
+			   uint64_t kernel_gs_base, size_t size)
+{
+	uint8_t desc[440] = { 1 };
+
+	fake_store(desc + 4, size, 4);
+	fake_store(desc + 8 + 6 * 8, STACK + 0x200, 8);
+	fake_store(desc + 8 + 15 * 8, 15, 8);
+	fake_store(desc + 8 + 16 * 8, ip, 8);
+	fake_store(desc + 152, 0x10, 4);
+	fake_store(desc + 152 + 4 * 24 + 16, gs_base, 8);
+	fake_store(desc + 152 + 5 * 24, 0x18, 4);
+	fake_store(desc + 432, kernel_gs_base, 8);
+	fake_note(&f->memory, "QEMU", 0, desc, size);
+}
+
+/* In any order; in the kernel, and in user space; what the kernel noted is better. */
+static void test_cpus_of_qemu(void **state)
+{
+	struct cpu_list list;
+	struct fake_kernel f;
+
+	for (int noted = 0; noted < 2; noted++) {
+		fake_kernel_init(&f, ORC_LAYOUT_3);
+		if (noted)
+			fake_cpu_note(&f, 1, TEXT + 0x10, STACK + 0x100);
+		fake_qemu_note(&f, TEXT + 0x30, 0x1234, PERCPU(1), 440);
+		fake_qemu_note(&f, TEXT + 0x20, PERCPU(0), 0, 432);
+		fake_kernel_open(&f);
+		assert_int_equal(cpu_list_read(f.kernel, &list, NULL), 0);
+		assert_int_equal(list.count, 2);
+		assert_true(list.cpus[0].has_regs);
+		assert_int_equal(list.cpus[0].regs.value[X86_64_RIP], TEXT + 0x20);
+		assert_int_equal(list.cpus[0].regs.value[X86_64_RSP], STACK + 0x200);
+		assert_int_equal(list.cpus[0].regs.value[X86_64_R15], 15);
+		assert_int_equal(list.cpus[0].regs.value[X86_64_CS], 0x10);
+		assert_int_equal(list.cpus[0].regs.value[X86_64_SS], 0x18);
+		assert_true(list.cpus[1].has_regs);
+		assert_int_equal(list.cpus[1].regs.value[X86_64_RIP],
+				 noted ? TEXT + 0x10 : TEXT + 0x30);
+		cpu_list_done(&list);
+		fake_kernel_done(&f);
+	}
+}
+
+/* Of no CPU, too short, of another version. */
+static void test_cpus_of_qemu_wrong(void **state)
+{
+	struct cpu_list list;
+	struct fake_kernel f;
+	uint8_t old[440] = { 2 };
+
+	fake_kernel_init(&f, ORC_LAYOUT_3);
+	fake_qemu_note(&f, TEXT + 0x20, 0x1234, 0x5678, 440);
+	fake_qemu_note(&f, TEXT + 0x20, PERCPU(0), 0, 431);
+	fake_qemu_note(&f, TEXT + 0x20, 0x1234, PERCPU(1), 432); // it is not in there
+	fake_store(old + 152 + 4 * 24 + 16, PERCPU(0), 8);
+	fake_note(&f.memory, "QEMU", 0, old, sizeof(old));
+	fake_note(&f.memory, "QEMU", 0, "", 0);
+	fake_kernel_open(&f);
+	assert_int_equal(cpu_list_read(f.kernel, &list, NULL), 0);
+	assert_int_equal(list.count, 2);
+	for (size_t i = 0; i < list.count; i++) {
+		assert_false(list.cpus[i].has_regs);
+		assert_non_null(strstr(list.cpus[i].no_regs_why, "did not answer"));
+	}
+	cpu_list_done(&list);
+	fake_kernel_done(&f);
+}
+
 /* Offline: not listed, but for one that the panic took offline after its note. */
 static void test_cpus_offline(void **state)
 {
@@ -284,10 +355,16 @@ static void test_no_tasks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cpus),	     cmocka_unit_test(test_cpus_offline),
-		cmocka_unit_test(test_cpus_hostile), cmocka_unit_test(test_panicked),
-		cmocka_unit_test(test_states),	     cmocka_unit_test(test_list),
-		cmocka_unit_test(test_comm),	     cmocka_unit_test(test_broken_lists),
+		cmocka_unit_test(test_cpus),
+		cmocka_unit_test(test_cpus_offline),
+		cmocka_unit_test(test_cpus_of_qemu),
+		cmocka_unit_test(test_cpus_of_qemu_wrong),
+		cmocka_unit_test(test_cpus_hostile),
+		cmocka_unit_test(test_panicked),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_comm),
+		cmocka_unit_test(test_broken_lists),
 		cmocka_unit_test(test_no_tasks),
 	};
 

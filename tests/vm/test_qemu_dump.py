@@ -1,0 +1,194 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Dumps that QEMU makes of a panicked machine, read by epitaph.
+
+    test_qemu_dump.py EPITAPH [--keep DIR]
+
+A kernel reads itself through its /proc/kcore, panics with no crash kernel loaded and stays
+where it is; QEMU's monitor writes its memory in each format that it has. All formats must
+have the same memory, and the report must name the cause: in ELF and in flattened kdump, with
+the kernel's VMCOREINFO in a note (-device vmcoreinfo) and without.
+"""
+import json
+import re
+import secrets
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parents[1] / 'tools'))
+import assets  # noqa: E402
+import lab     # noqa: E402
+
+SERIES = '6.12'
+SECONDS = 180
+INIT = '''#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox insmod /qemu_fw_cfg.ko
+/live_kernel /proc/kcore >/dev/console
+echo "marker {marker}" >/dev/kmsg
+echo c >/proc/sysrq-trigger
+'''
+
+
+class Monitor:
+    """QEMU's machine protocol: a line of JSON each way."""
+
+    def __init__(self, path):
+        deadline = time.monotonic() + 20
+        self.socket = socket.socket(socket.AF_UNIX)
+        while True:
+            try:
+                self.socket.connect(str(path))
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        self.file = self.socket.makefile('rw')
+        json.loads(self.file.readline())
+        self.command('qmp_capabilities')
+
+    def command(self, name, **arguments):
+        self.file.write(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            if 'return' in answer:
+                return answer['return']
+            if 'error' in answer:
+                raise assets.Trouble(f"QEMU: {name}: {answer['error']['desc']}")
+
+
+def initramfs(marker, modules, live_kernel):
+    """The kernel tells QEMU where its note is only once qemu_fw_cfg is there."""
+    busybox = Path(assets.need('busybox', 'busybox-static')).read_bytes()
+    folder, program = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755
+    return lab.cpio_newc([('bin', folder, b''), ('dev', folder, b''), ('proc', folder, b''),
+                          ('init', program, INIT.format(marker=marker).encode()),
+                          ('bin/busybox', program, busybox),
+                          ('live_kernel', program, live_kernel.read_bytes()),
+                          *((name, stat.S_IFREG | 0o644, content)
+                            for name, content in modules)])
+
+
+def make_dumps(work, marker, devices, live_kernel):
+    """({format: path}, the console, the kernel's release). The machine stands still while it is dumped, and is ended then."""
+    dumps = {}
+    kernel_dir = assets.kernel(SERIES)
+    release = (kernel_dir / 'release').read_text().strip()
+    console, monitor = work / 'console.log', work / 'monitor'
+    console.write_bytes(b'')
+    monitor.unlink(missing_ok=True)
+    modules = lab.module_closure(kernel_dir / 'lib/modules' / release, ['qemu_fw_cfg'])
+    (work / 'initrd').write_bytes(initramfs(marker, modules, live_kernel))
+    machine = subprocess.Popen(
+        [assets.need('qemu-system-x86_64', 'qemu-system-x86'), '-accel', 'tcg,thread=multi',
+         '-cpu', 'max', '-smp', '2', '-m', '512', '-nodefaults', '-nic', 'none', '-display',
+         'none', '-serial', f'file:{console}', '-qmp', f'unix:{monitor},server,nowait',
+         '-kernel', kernel_dir / f'boot/vmlinuz-{release}', '-initrd', work / 'initrd',
+         '-append', 'console=ttyS0 panic=0', *devices], stdin=subprocess.DEVNULL,
+        stdout=sys.stderr)
+    try:
+        qmp = Monitor(monitor)
+        deadline = time.monotonic() + SECONDS
+        while b'end Kernel panic' not in console.read_bytes():
+            if time.monotonic() > deadline or machine.poll() is not None:
+                raise assets.Trouble(f'no panic in {SECONDS} s: {console.read_bytes()[-500:]}')
+            time.sleep(0.5)
+        qmp.command('stop')
+        for name in qmp.command('query-dump-guest-memory-capability')['formats']:
+            if name == 'win-dmp':
+                continue
+            dumps[name] = work / name
+            arguments = {} if name == 'elf' else {'format': name}
+            qmp.command('dump-guest-memory', paging=False, protocol=f'file:{work / name}',
+                        **arguments)
+    finally:
+        machine.kill()
+        machine.wait()
+    return dumps, console.read_text(errors='replace'), release
+
+
+class Test:
+    def __init__(self, epitaph, work):
+        self.epitaph, self.work = epitaph, work
+        self.marker = f'epitaph-{secrets.token_hex(8)}'
+        self.passed = self.failed = 0
+
+    def check(self, name, right, *why):
+        self.passed, self.failed = self.passed + bool(right), self.failed + (not right)
+        print(f'{"ok  " if right else "FAIL"} {name}', flush=True)
+        if not right:
+            for each in why:
+                print(f'     {str(each)[:2000]}')
+
+    def run_on(self, program, *arguments):
+        return subprocess.run([program, *arguments], text=True, errors='replace',
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def shown(self, name, dump):
+        started = time.monotonic()
+        done = self.run_on(self.epitaph, 'show', dump)
+        self.check(f'{name}: the report names the cause, in '
+                   f'{time.monotonic() - started:.2f} s',
+                   done.returncode == 0 and 'sysrq' in done.stdout.split('\n')[0],
+                   done.returncode, done.stdout)
+        # The CPUs' registers are in QEMU's notes.
+        self.check(f'{name}: the backtrace from panic() on',
+                   re.search(r'Backtrace\n(.*\n)*? .*\bpanic\+(.*\n)*? .*write_sysrq_trigger',
+                             done.stdout), done.stdout[:3000])
+        done = self.run_on(self.epitaph, 'dmesg', dump)
+        self.check(f'{name}: the whole log', done.returncode == 0 and
+                   f'marker {self.marker}' in done.stdout and
+                   'Linux version' in done.stdout, done.returncode, done.stdout[:500])
+
+    def run(self):
+        for name, devices in (('with a note', ['-device', 'vmcoreinfo']),
+                              ('without a note', [])):
+            work = self.work / name.replace(' ', '-')
+            work.mkdir(exist_ok=True)
+            dumps, console, release = make_dumps(work, self.marker, devices,
+                                                 self.epitaph.parent / 'tests/live_kernel')
+            # 512 MiB without what the firmware has.
+            live = re.search(r'live_kernel: pages=(\d+) lost=0 release=(\S+)\s', console)
+            self.check(f'/proc/kcore, {name}', live and 130000 < int(live[1]) < 131072 and
+                       live[2] == release, live, console[-500:])
+            sums = {}
+            for each, path in dumps.items():
+                self.shown(f'{each}, {name}', path)
+                done = self.run_on(self.epitaph.parent / 'tests/image_sum', path)
+                sums[each] = [line for line in done.stdout.splitlines()
+                              if line.startswith(('pages', 'sum'))]
+                self.check(f'{each}, {name}: whole', done.returncode == 0, done.stdout)
+            # Of the notes QEMU has one order in ELF, and another in kdump: memory only.
+            pages = {each: (lines[0], lines[1].split()[1]) for each, lines in sums.items()}
+            self.check(f'{name}: all formats have the same memory',
+                       len(set(pages.values())) == 1, pages)
+
+
+def main():
+    epitaph = Path(sys.argv[1]).resolve()
+    keep = Path(sys.argv[3]).resolve() if sys.argv[2:3] == ['--keep'] else None
+    work = keep or Path(tempfile.mkdtemp(prefix='epitaph-qemu-'))
+    work.mkdir(parents=True, exist_ok=True)
+    test = Test(epitaph, work)
+    try:
+        test.run()
+    finally:
+        if not keep:
+            shutil.rmtree(work)
+    print(f'{test.passed} passed, {test.failed} failed')
+    return 1 if test.failed or not test.passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
