@@ -64,7 +64,8 @@ static void print(const struct info *info)
 	printf("%s: %s%s%s\n", image_path(info->image), state(info),
 	       image->is_incomplete ? ": " : "",
 	       image->is_incomplete ? image->incomplete_why : "");
-	printf("  format    %s", image_format_name(image->format));
+	printf("  format    %s%s", image_format_name(image->format),
+	       image->is_flattened ? ", flattened" : "");
 	if (image->format_version)
 		printf(", version %" PRIu32 ", level %d", image->format_version,
 		       image->dump_level);
@@ -98,15 +99,15 @@ static int print_json(const struct cli *cli, const struct info *info)
 					      "bytes",
 					      (json_int_t)shares->codecs[i].bytes));
 	root = json_pack(
-		"{s:i, s:o, s:s, s:o, s:s, s:I, s:i, s:o, s:o, s:I, s:I, s:I, s:I,"
+		"{s:i, s:o, s:s, s:o, s:s, s:b, s:I, s:i, s:o, s:o, s:I, s:I, s:I, s:I,"
 		" s:{s:I, s:I, s:I, s:I, s:I}, s:o}",
 		"schema_version", INFO_SCHEMA_VERSION, "path",
 		field_new_string(image_path(info->image)), "state", state(info), "reason",
 		field_new_string(image->incomplete_why), "format",
-		image_format_name(image->format), "format_version",
-		(json_int_t)image->format_version, "level", image->dump_level, "release",
-		field_new_string(facts->utsname.release), "machine",
-		field_new_string(facts->utsname.machine), "crash_time",
+		image_format_name(image->format), "flattened", image->is_flattened,
+		"format_version", (json_int_t)image->format_version, "level",
+		image->dump_level, "release", field_new_string(facts->utsname.release),
+		"machine", field_new_string(facts->utsname.machine), "crash_time",
 		(json_int_t)(facts->crash_time_s & INT64_MAX), "cpus",
 		(json_int_t)facts->cpu_count, "page_size", (json_int_t)facts->page_size,
 		"file_bytes", (json_int_t)image->file_size, "pages", "total",
