@@ -212,7 +212,7 @@ int pstore_entry_read_text(struct pstore_entry *entry, struct err *err)
 {
 	_cleanup_free char *unpacked = NULL;
 	const char *text = entry->data;
-	size_t size = entry->size, used, start;
+	size_t size = entry->size, used = 0, start;
 
 	if (entry->is_compressed) {
 		int r = unpack(entry, &unpacked, &size, &used, err);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * epitaph save: a dump filtered and compressed into a new one; makedumpfile's job. An
- * interrupt ends it early, and what was written stays, valid and marked as incomplete.
+ * epitaph save: a dump filtered and compressed into a new one; makedumpfile's job. To the
+ * standard output or a pipe it goes as a flattened stream. An interrupt ends it early,
+ * and what was written stays, valid and marked as incomplete.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,8 @@ struct save {
 	const char *destination;
 	char *source; /* what SOURCE turned out to be: a record has its dump */
 	struct dump_options options;
+	const char *format; /* as it was named, or NULL */
+	bool is_file;	    /* DEST: ours, and to be removed if nothing could be saved */
 	bool force;
 	struct timespec started;
 	double line_after_s; /* the next line of progress, without a terminal */
@@ -55,6 +58,7 @@ static void save_catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
 }
 
 static double save_seconds(const struct save *save)
@@ -83,14 +87,30 @@ static bool save_parse_number(const char *text, unsigned long max, unsigned long
 
 enum {
 	SAVE_FORCE = 1000,
+	SAVE_FORMAT,
 	SAVE_THREADS
 };
+
+static bool save_set_format(struct save *save, const char *name)
+{
+	struct dump_options *options = &save->options;
+
+	if (strcmp(name, "elf") == 0)
+		options->format = DUMP_FORMAT_ELF;
+	else if (strcmp(name, "flattened") == 0)
+		options->output = OUTPUT_STREAM;
+	else if (strcmp(name, "kdump") != 0)
+		return false;
+	save->format = name;
+	return true;
+}
 
 static const struct option save_options[] = {
 	{ "level", required_argument, NULL, 'l' },
 	{ "codec", required_argument, NULL, 'c' },
 	{ "threads", required_argument, NULL, SAVE_THREADS },
 	{ "force", no_argument, NULL, SAVE_FORCE },
+	{ "format", required_argument, NULL, SAVE_FORMAT },
 	{ 0 },
 };
 
@@ -120,12 +140,30 @@ static int save_set_option(struct save *save, int option)
 					 optarg, SAVE_THREADS_MAX);
 		options->threads = (unsigned int)number;
 		return EXIT_DONE;
+	case SAVE_FORMAT:
+		if (!save_set_format(save, optarg))
+			return cli_usage(save->cli,
+					 "'%s' is no format: kdump, flattened or elf",
+					 optarg);
+		return EXIT_DONE;
 	case SAVE_FORCE:
 		save->force = true;
 		return EXIT_DONE;
 	default:
 		return cli_exit(option);
 	}
+}
+
+static bool save_is_stdout(const struct save *save)
+{
+	return strcmp(save->destination, "-") == 0;
+}
+
+static const char *save_format_name(const struct save *save)
+{
+	if (save->options.output == OUTPUT_STREAM)
+		return "flattened";
+	return save->options.format == DUMP_FORMAT_ELF ? "elf" : "kdump";
 }
 
 static int save_parse(struct save *save, int argc, char **argv)
@@ -142,6 +180,14 @@ static int save_parse(struct save *save, int argc, char **argv)
 	if (argc - optind != 2)
 		return cli_usage(save->cli, "a SOURCE and a DEST are needed");
 	save->destination = argv[optind + 1];
+	if (!save_is_stdout(save))
+		return -1;
+	if (save->format && save->options.output != OUTPUT_STREAM)
+		return cli_usage(save->cli,
+				 "the standard output takes the format 'flattened' only");
+	if (isatty(STDOUT_FILENO))
+		return cli_usage(save->cli, "a dump is not written to a terminal");
+	save->options.output = OUTPUT_STREAM;
 	return -1;
 }
 
@@ -195,25 +241,29 @@ static uint64_t save_left_out(const struct dump_result *result)
 }
 
 static void save_print(const struct save *save, const struct dump_result *result,
-		       double seconds)
+		       double seconds, FILE *stream)
 {
 	char size[32];
 
 	cli_format_size(result->bytes_written, size, sizeof(size));
-	printf("%s: %s in %.1f s, %s%s\n", save->destination, size, seconds,
-	       result->is_complete ? "complete" : "incomplete: ",
-	       result->is_complete ? "" : result->incomplete_why);
-	printf("  written   %" PRIu64 " of %" PRIu64 " pages (%" PRIu64 " of zeros)\n",
-	       result->pages_written, result->pages_total, result->pages_zero);
-	printf("  left out  %" PRIu64 " (free %" PRIu64 ", page cache %" PRIu64
-	       ", user %" PRIu64 ", other %" PRIu64 ")\n",
-	       save_left_out(result), result->pages_free, result->pages_cache,
-	       result->pages_user, result->pages_other);
+	fprintf(stream, "%s: %s in %.1f s, %s%s\n", save->destination, size, seconds,
+		result->is_complete ? "complete" : "incomplete: ",
+		result->is_complete ? "" : result->incomplete_why);
+	fprintf(stream,
+		"  written   %" PRIu64 " of %" PRIu64 " pages (%" PRIu64 " of zeros)\n",
+		result->pages_written, result->pages_total, result->pages_zero);
+	fprintf(stream,
+		"  left out  %" PRIu64 " (free %" PRIu64 ", page cache %" PRIu64
+		", user %" PRIu64 ", other %" PRIu64 ")\n",
+		save_left_out(result), result->pages_free, result->pages_cache,
+		result->pages_user, result->pages_other);
 	if (result->pages_unreadable)
-		printf("  lost      %" PRIu64 " that the source could not give\n",
-		       result->pages_unreadable);
+		fprintf(stream,
+			"  lost      %" PRIu64 " that the source could not give\n",
+			result->pages_unreadable);
 	if (result->selection_why[0])
-		printf("  selection zero pages only: %s\n", result->selection_why);
+		fprintf(stream, "  selection zero pages only: %s\n",
+			result->selection_why);
 }
 
 static json_t *save_pages_json(const struct dump_result *result)
@@ -240,7 +290,7 @@ static json_t *save_pages_json(const struct dump_result *result)
 }
 
 static int save_print_json(const struct save *save, const struct dump_result *result,
-			   double seconds, struct err *err)
+			   double seconds, FILE *stream, struct err *err)
 {
 	_cleanup_json json_t *root = json_object();
 	const struct {
@@ -254,6 +304,7 @@ static int save_print_json(const struct save *save, const struct dump_result *re
 		{ "reason", field_new_string(result->incomplete_why) },
 		{ "size_bytes", json_integer((json_int_t)result->bytes_written) },
 		{ "seconds", json_real(seconds) },
+		{ "format", json_string(save_format_name(save)) },
 		{ "level", json_integer(save->options.level) },
 		{ "codec", json_string(codec_name(save->options.codec)) },
 		{ "selection", json_string(dump_selection_name(result->selection)) },
@@ -266,9 +317,9 @@ static int save_print_json(const struct save *save, const struct dump_result *re
 		bad |= json_object_set_new(root, rows[i].key, rows[i].value);
 	if (bad)
 		return err_nomem(err);
-	if (json_dumpf(root, stdout, JSON_INDENT(2)) < 0)
+	if (json_dumpf(root, stream, JSON_INDENT(2)) < 0)
 		return err_os(err, errno, "unable to write the result");
-	putchar('\n');
+	fputc('\n', stream);
 	return 0;
 }
 
@@ -285,8 +336,21 @@ static int save_find_source(struct save *save, const char *name, struct err *err
 	return r;
 }
 
+/* What can't be sought takes a stream. */
+static int save_choose_output(struct save *save, struct err *err)
+{
+	if (save->options.output == OUTPUT_STREAM)
+		return 0;
+	if (save->format)
+		return err_set(err, ERR_INVALID,
+			       "'%s' is no file: it takes the format 'flattened' only",
+			       save->destination);
+	save->options.output = OUTPUT_STREAM;
+	return 0;
+}
+
 /* The new file's; ERR_REFUSED for one that exists, unless forced. */
-static int save_create(const struct save *save, int *ret, struct err *err)
+static int save_create(struct save *save, int *ret, struct err *err)
 {
 	int flags = O_RDWR | O_CREAT | O_CLOEXEC | (save->force ? 0 : O_EXCL);
 	struct stat source, destination;
@@ -309,8 +373,36 @@ static int save_create(const struct save *save, int *ret, struct err *err)
 		close(fd);
 		return ERR_OS;
 	}
+	save->is_file = true;
 	*ret = fd;
 	return 0;
+}
+
+/* A pipe or a tape is there already, and nothing in it can be overwritten. */
+static bool save_is_special(const struct save *save)
+{
+	struct stat st;
+
+	return stat(save->destination, &st) == 0 &&
+	       (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
+}
+
+static int save_open(struct save *save, int *ret, struct err *err)
+{
+	int fd, r;
+
+	if (!save_is_stdout(save) && !save_is_special(save))
+		return save_create(save, ret, err);
+	fd = save_is_stdout(save) ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+				  : open(save->destination, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_os(err, errno, "unable to open '%s'", save->destination);
+	r = save_choose_output(save, err);
+	if (r < 0)
+		close(fd);
+	else
+		*ret = fd;
+	return r;
 }
 
 /* Exit code of a dump that is in the file now, whole or not. */
@@ -319,20 +411,22 @@ static int save_finish(struct save *save, const struct dump_result *result, int 
 {
 	double seconds = save_seconds(save);
 	struct err close_err = { 0 };
+	FILE *stream = save_is_stdout(save) ? stderr : stdout;
 	int r = fd_close(fd, &close_err);
 
 	save_end_line(save);
 	if (code < 0 && !result->pages_written) {
-		unlink(save->destination);
+		if (save->is_file)
+			unlink(save->destination);
 		return cli_failed(save->cli, err);
 	}
 	if (r < 0)
 		return cli_failed(save->cli, &close_err);
 	if (save->cli->json) {
-		if (save_print_json(save, result, seconds, err) < 0)
+		if (save_print_json(save, result, seconds, stream, err) < 0)
 			return cli_failed(save->cli, err);
 	} else {
-		save_print(save, result, seconds);
+		save_print(save, result, seconds, stream);
 	}
 	return result->is_complete ? EXIT_DONE : EXIT_INCOMPLETE;
 }
@@ -352,7 +446,7 @@ static int save_dump(struct save *save, struct err *err)
 		return cli_failed(save->cli, err);
 	if (kernel_open(image, &kernel, &why) < 0)
 		log_warning(save->options.log, "%s", err_text(&why));
-	r = save_create(save, &fd, err);
+	r = save_open(save, &fd, err);
 	if (r < 0)
 		return cli_failed(save->cli, err);
 	save_catch_signals();
@@ -394,6 +488,8 @@ const struct command cmd_save = {
 		"                       them, as makedumpfile's -d (default 31: all)\n"
 		"  -c, --codec C[:N]    zstd, zlib, lzo or none, at level N (default "
 		"zstd:1)\n"
+		"      --format F       kdump, flattened (for pipes) or elf (for gdb; not\n"
+		"                       compressed)\n"
 		"      --threads N      default one for each CPU\n"
 		"      --force          overwrite DEST\n",
 	.has_json = true,

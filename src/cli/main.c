@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/makedumpfile.h"
 
 /* Each ends with NULL. */
 static const struct command *const before[] = {
@@ -14,8 +15,8 @@ static const struct command *const before[] = {
 };
 
 static const struct command *const after[] = {
-	&cmd_list,    &cmd_show, &cmd_dmesg, &cmd_bt,	  &cmd_save,
-	&cmd_collect, &cmd_rm,	 &cmd_prune, &cmd_export, NULL,
+	&cmd_list, &cmd_show,	 &cmd_dmesg, &cmd_bt,	 &cmd_info,   &cmd_verify,
+	&cmd_save, &cmd_collect, &cmd_rm,    &cmd_prune, &cmd_export, NULL,
 };
 
 static const struct {
@@ -133,6 +134,14 @@ static int help(const char *name)
 	return EXIT_DONE;
 }
 
+/* The name that we were started under, a link's, says who is meant. */
+static bool is_makedumpfile(const char *program)
+{
+	const char *slash = program ? strrchr(program, '/') : NULL;
+
+	return program && strcmp(slash ? slash + 1 : program, MAKEDUMPFILE_NAME) == 0;
+}
+
 /* A result that did not reach its reader is no result. */
 static int finish(int code)
 {
@@ -149,6 +158,8 @@ int main(int argc, char **argv)
 	char program[64];
 	struct cli cli = { .program = program };
 
+	if (is_makedumpfile(argv[0]))
+		return finish(makedumpfile_main(argc, argv));
 	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
 		return finish(help(NULL));
 	if (!strcmp(word, "help"))

@@ -11,7 +11,9 @@
  *    another, no order is kept between them; one worker runs in the caller's own thread.
  *
  * Memory: in A 2.2 MiB (struct pages and bits of one chunk), given back before B; in B
- * below 2 MiB a worker. All the time 16 bytes a chunk with RAM: 128 KiB for a TiB.
+ * below 2 MiB a worker. All the time 24 bytes a chunk with RAM: 192 KiB for a TiB. A
+ * stream can't be read again: there the bits stay in memory, 32 MiB for a TiB, and go out
+ * once they are all decided.
  *
  * A failure in B (a full disk, most of all) ends all workers, after each has written what
  * it has; the file stays marked "incomplete".
@@ -28,10 +30,13 @@
 #include <time.h>
 
 #include "base/size.h"
+#include "dump/elf_pages.h"
 #include "dump/facts.h"
+#include "dump/loads.h"
 #include "dump/packer.h"
 #include "dump/select.h"
 #include "dump/writer_diskdump.h"
+#include "dump/writer_elf.h"
 
 #define CHUNKS_MAX	  ((size_t)1 << 20) /* 128 TiB, dense */
 #define UNIT_PAGES	  4096
@@ -45,13 +50,17 @@ struct chunk {
 	uint32_t number; /* its first page frame / SELECTION_CHUNK_PAGES */
 	uint32_t kept;
 	uint64_t first_desc;
+	uint8_t *
+		kept_bits; /* where the output can't be read again, of a chunk with any */
 };
 
 struct engine {
 	struct image *image;
 	const struct dump_options *options;
 	struct dump_result *result;
-	struct diskdump dump;
+	struct output output;
+	struct diskdump dump; /* of KDUMP */
+	struct elfdump elf;   /* of ELF */
 	struct packer_job job;
 	uint32_t page_size;
 	int level;
@@ -129,6 +138,11 @@ static void bits_set(uint8_t *bits, size_t start, size_t end)
 		bits[start / 8] |= (uint8_t)(1u << (start % 8));
 }
 
+static bool bit_is_set(const uint8_t *bits, size_t i)
+{
+	return bits[i / 8] >> (i % 8) & 1;
+}
+
 static uint32_t bits_count(const uint8_t *bits, size_t size)
 {
 	uint32_t count = 0;
@@ -167,17 +181,31 @@ static void engine_ram_bits(const struct engine *engine, uint64_t pfn,
 	}
 }
 
-/* A source that was filtered before has less than its RAM. */
+/*
+ * A source that was filtered before has less than its RAM: what is not there stays away.
+ * A page that should be there and is lost stays, to be counted and marked as lost.
+ */
+static bool engine_is_missing(const struct engine *engine, uint64_t paddr)
+{
+	uint8_t byte;
+	int r;
+
+	if (image_has_page(engine->image, paddr))
+		return false;
+	r = image_read(engine->image, paddr, &byte, sizeof(byte), NULL);
+	return r == ERR_FILTERED || r == ERR_FAULT;
+}
+
 static uint64_t engine_drop_missing(const struct engine *engine, uint64_t pfn,
 				    uint8_t kept[SELECTION_CHUNK_BYTES])
 {
 	uint64_t missing = 0;
 
-	if (image_info(engine->image)->format == IMAGE_FORMAT_ELF)
+	if (image_info(engine->image)->has_all_pages)
 		return 0;
 	for (size_t i = 0; i < SELECTION_CHUNK_PAGES; i++) {
-		if (!(kept[i / 8] >> (i % 8) & 1) ||
-		    image_has_page(engine->image, (pfn + i) * engine->page_size))
+		if (!bit_is_set(kept, i) ||
+		    !engine_is_missing(engine, (pfn + i) * engine->page_size))
 			continue;
 		kept[i / 8] &= (uint8_t) ~(1u << (i % 8));
 		missing++;
@@ -193,7 +221,7 @@ static void engine_progress(struct engine *engine, bool is_counting, bool is_las
 	struct dump_progress progress = {
 		.pages_done = atomic_load(&engine->job.pages_done),
 		.pages_total = is_counting ? 0 : engine->pages_kept,
-		.bytes_written = atomic_load(&engine->dump.end),
+		.bytes_written = atomic_load(&engine->output.end),
 	};
 	struct timespec now;
 	int64_t now_ms;
@@ -210,6 +238,53 @@ static void engine_progress(struct engine *engine, bool is_counting, bool is_las
 
 /* --- phase A -------------------------------------------------------------------------
  */
+
+static bool engine_is_elf(const struct engine *engine)
+{
+	return engine->options->format == DUMP_FORMAT_ELF;
+}
+
+/* Both bitmaps of a chunk go to the file, or what is kept to the chunk. */
+static int engine_put_bits(struct engine *engine, struct chunk *chunk, const uint8_t *ram,
+			   const uint8_t *kept, struct err *err)
+{
+	uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+
+	if (engine->output.kind == OUTPUT_FILE && !engine_is_elf(engine))
+		return diskdump_set_bitmaps(&engine->dump, pfn, ram, kept,
+					    SELECTION_CHUNK_BYTES, err);
+	if (!chunk->kept)
+		return 0;
+	if (!chunk->kept_bits)
+		chunk->kept_bits = malloc(SELECTION_CHUNK_BYTES);
+	if (!chunk->kept_bits)
+		return err_nomem(err);
+	memcpy(chunk->kept_bits, kept, SELECTION_CHUNK_BYTES);
+	return 0;
+}
+
+/* The bitmaps of a stream, without gaps: chunks without RAM too. */
+static int engine_stream_bits(struct engine *engine, struct err *err)
+{
+	static const uint8_t zeros[SELECTION_CHUNK_BYTES];
+	const struct chunk *next = engine->chunks, *end = next + engine->chunk_count;
+	uint8_t ram[SELECTION_CHUNK_BYTES];
+	size_t range_first = 0;
+	int r = 0;
+
+	for (uint64_t n = 0; r == 0 && n < engine->dump.bitmap_size / sizeof(ram); n++) {
+		uint64_t pfn = n * SELECTION_CHUNK_PAGES;
+		const struct chunk *chunk =
+			next < end && next->number == n ? next++ : NULL;
+
+		if (chunk)
+			engine_ram_bits(engine, pfn, &range_first, ram);
+		r = diskdump_set_bitmaps(&engine->dump, pfn, chunk ? ram : zeros,
+					 chunk && chunk->kept ? chunk->kept_bits : zeros,
+					 sizeof(ram), err);
+	}
+	return r;
+}
 
 /* All chunks once: bits to the file, counts to the chunks. */
 static int engine_select_chunks(struct engine *engine, struct selection *selection,
@@ -233,11 +308,10 @@ static int engine_select_chunks(struct engine *engine, struct selection *selecti
 		if (r < 0)
 			return r;
 		result->pages_other += engine_drop_missing(engine, pfn, kept);
-		r = diskdump_set_bitmaps(&engine->dump, pfn, ram, kept, sizeof(kept),
-					 err);
+		chunk->kept = bits_count(kept, sizeof(kept));
+		r = engine_put_bits(engine, chunk, ram, kept, err);
 		if (r < 0)
 			return r;
-		chunk->kept = bits_count(kept, sizeof(kept));
 		chunk->first_desc = engine->pages_kept;
 		engine->pages_kept += chunk->kept;
 		result->pages_total += bits_count(ram, sizeof(ram));
@@ -253,8 +327,10 @@ static void engine_tell_selection(struct engine *engine,
 
 	result->selection = selection_kind(selection);
 	result->pages_free = selection_left_out(selection, PAGE_CLASS_FREE);
+	result->pages_cache_private =
+		selection_left_out(selection, PAGE_CLASS_CACHE_PRIVATE);
 	result->pages_cache = selection_left_out(selection, PAGE_CLASS_CACHE) +
-			      selection_left_out(selection, PAGE_CLASS_CACHE_PRIVATE);
+			      result->pages_cache_private;
 	result->pages_user = selection_left_out(selection, PAGE_CLASS_USER);
 	result->pages_other += selection_left_out(selection, PAGE_CLASS_UNUSABLE);
 	snprintf(result->selection_why, sizeof(result->selection_why), "%s",
@@ -284,11 +360,15 @@ static int engine_select(struct engine *engine, struct kernel *kernel, struct er
 	if (r < 0)
 		return r;
 	engine_tell_selection(engine, selection);
+	if (engine_is_elf(engine))
+		return 0;
 	if (engine->result->selection == DUMP_SELECTION_ZERO)
 		r = diskdump_set_level(&engine->dump,
 				       (engine->level & DUMP_EXCLUDE_ZERO) |
 					       image_info(engine->image)->dump_level,
 				       err);
+	if (r == 0 && engine->output.kind == OUTPUT_STREAM)
+		r = engine_stream_bits(engine, err);
 	return r;
 }
 
@@ -312,14 +392,19 @@ static int engine_pack_unit(struct engine *engine, struct packer *packer, uint64
 	const struct chunk *chunk = &engine->chunks[unit / UNITS_PER_CHUNK];
 	uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
 	size_t before = unit % UNITS_PER_CHUNK * UNIT_BYTES;
-	uint8_t kept[SELECTION_CHUNK_BYTES];
-	int r;
+	uint8_t buffer[SELECTION_CHUNK_BYTES];
+	const uint8_t *kept = chunk->kept_bits;
 
 	if (!chunk->kept)
 		return 0;
-	r = diskdump_get_kept(&engine->dump, pfn, kept, before + UNIT_BYTES, err);
-	if (r < 0)
-		return r;
+	if (!kept) {
+		int r = diskdump_get_kept(&engine->dump, pfn, buffer, before + UNIT_BYTES,
+					  err);
+
+		if (r < 0)
+			return r;
+		kept = buffer;
+	}
 	return packer_range(packer, pfn + before * 8, kept + before, UNIT_PAGES,
 			    chunk->first_desc + bits_count(kept, before), err);
 }
@@ -407,6 +492,13 @@ static unsigned int engine_thread_count(const struct engine *engine)
 	return (unsigned int)MIN((uint64_t)MAX(threads, 1u), units);
 }
 
+static void engine_tell_counts(struct engine *engine)
+{
+	engine->result->pages_written = engine->counts.written;
+	engine->result->pages_zero = engine->counts.zero;
+	engine->result->pages_unreadable = engine->counts.unreadable;
+}
+
 static int engine_pack(struct engine *engine, struct err *err)
 {
 	_cleanup_packer struct packer *packer = NULL;
@@ -422,15 +514,99 @@ static int engine_pack(struct engine *engine, struct err *err)
 		pthread_join(workers[i].thread, NULL);
 		packer_free(workers[i].packer);
 	}
-	engine->result->pages_written = engine->counts.written;
-	engine->result->pages_zero = engine->counts.zero;
-	engine->result->pages_unreadable = engine->counts.unreadable;
+	engine_tell_counts(engine);
 	if (engine->failure.code) {
 		if (err)
 			*err = engine->failure;
 		return engine->failure.code;
 	}
 	return 0;
+}
+
+/* --- ELF -----------------------------------------------------------------------------
+ */
+
+/* The runs of kept and other pages of @pages from @pfn on, all in one chunk. */
+static int engine_add_runs(struct engine *engine, const struct chunk *chunk, uint64_t pfn,
+			   uint64_t pages, struct err *err)
+{
+	size_t first = pfn % SELECTION_CHUNK_PAGES, i = first, end = first + pages;
+	int r = 0;
+
+	while (i < end && r == 0) {
+		bool is_kept = chunk->kept && bit_is_set(chunk->kept_bits, i);
+		size_t start = i;
+
+		while (i < end &&
+		       is_kept == (chunk->kept && bit_is_set(chunk->kept_bits, i)))
+			i++;
+		r = elfdump_add(&engine->elf, pfn - first + start, i - start, is_kept,
+				err);
+	}
+	return r;
+}
+
+static int engine_add_segments(struct engine *engine, struct err *err)
+{
+	size_t range_count, c = 0;
+	const struct image_range *ranges = image_ranges(engine->image, &range_count);
+	uint64_t pfn, end;
+	int r = 0;
+
+	for (size_t i = 0; i < range_count && r == 0; i++) {
+		for (range_pages(&ranges[i], engine->page_size, &pfn, &end);
+		     pfn < end && r == 0;) {
+			uint64_t number = pfn / SELECTION_CHUNK_PAGES;
+			uint64_t part =
+				MIN(end, (number + 1) * SELECTION_CHUNK_PAGES) - pfn;
+
+			while (engine->chunks[c].number < number)
+				c++;
+			r = engine_add_runs(engine, &engine->chunks[c], pfn, part, err);
+			pfn += part;
+		}
+	}
+	return r;
+}
+
+/* One thread: nothing is compressed, the disk is what takes the time. */
+static int engine_copy(struct engine *engine, struct err *err)
+{
+	_cleanup_free void *buffer = malloc(ELF_PAGES_BUFFER);
+	int r = buffer ? 0 : err_nomem(err);
+
+	for (size_t i = 0; i < engine->chunk_count && r == 0; i++) {
+		const struct chunk *chunk = &engine->chunks[i];
+		uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+
+		for (size_t u = 0; u < UNITS_PER_CHUNK && chunk->kept && r == 0; u++) {
+			r = elf_pages_copy(&engine->elf, &engine->job, buffer,
+					   pfn + u * UNIT_PAGES,
+					   chunk->kept_bits + u * UNIT_BYTES, UNIT_PAGES,
+					   &engine->counts, err);
+			engine_progress(engine, false, false);
+		}
+	}
+	engine_tell_counts(engine);
+	return r;
+}
+
+static int engine_begin_elf(struct engine *engine, struct kernel *kernel,
+			    const struct diskdump_facts *facts, struct err *err)
+{
+	_cleanup_free struct image_load *loads = NULL;
+	struct elfdump_facts elf = { .machine = image_info(engine->image)->machine,
+				     .notes = facts->notes,
+				     .notes_size = facts->notes_size };
+	int r = engine_select(engine, kernel, err);
+
+	elfdump_init(&engine->elf, &engine->output, engine->page_size);
+	if (r == 0)
+		r = engine_add_segments(engine, err);
+	if (r == 0)
+		r = loads_gather(engine->image, kernel, &loads, &elf.load_count, err);
+	elf.loads = loads;
+	return r == 0 ? elfdump_begin(&engine->elf, &elf, err) : r;
 }
 
 /* --- all of it -----------------------------------------------------------------------
@@ -451,11 +627,11 @@ static int engine_check_whole(const struct engine *engine, struct err *err)
 	return 0;
 }
 
-static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
-		      struct err *err)
+/* Until the first page: the headers, and which pages. */
+static int engine_begin(struct engine *engine, struct kernel *kernel, int fd,
+			struct err *err)
 {
 	struct diskdump_facts facts;
-	struct err sync_err = { 0 };
 	int r;
 
 	facts_gather(engine->image, kernel, engine->level, engine->options->codec,
@@ -463,22 +639,41 @@ static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
 	engine->page_size = engine->job.page_size = facts.page_size;
 	r = engine_find_chunks(engine, err);
 	if (r == 0)
-		r = diskdump_begin(&engine->dump, &facts, fd, err);
+		r = output_begin(&engine->output, engine->options->output, fd,
+				 engine->options->size_limit, err);
+	if (r < 0 || engine_is_elf(engine))
+		return r < 0 ? r : engine_begin_elf(engine, kernel, &facts, err);
+	r = diskdump_begin(&engine->dump, &facts, &engine->output, err);
 	if (r == 0)
 		r = engine_select(engine, kernel, err);
 	if (r == 0)
 		r = diskdump_begin_pages(&engine->dump, engine->pages_kept, err);
+	return r;
+}
+
+static int engine_end(struct engine *engine, bool is_complete, struct err *err)
+{
+	return engine_is_elf(engine) ? elfdump_end(&engine->elf, is_complete, err)
+				     : diskdump_end(&engine->dump, is_complete, err);
+}
+
+static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
+		      struct err *err)
+{
+	struct err end_err = { 0 };
+	int r = engine_begin(engine, kernel, fd, err);
+
 	if (r < 0)
 		return r;
-	r = engine_pack(engine, err);
+	r = engine_is_elf(engine) ? engine_copy(engine, err) : engine_pack(engine, err);
 	engine_progress(engine, false, true);
 	if (r == 0)
 		r = engine_check_whole(engine, err);
 	if (r == 0)
-		return diskdump_end(&engine->dump, err);
-	if (diskdump_sync(&engine->dump, &sync_err) < 0)
+		return engine_end(engine, true, err);
+	if (engine_end(engine, false, &end_err) < 0)
 		log_warning(engine->options->log, "%s, more of it may be lost",
-			    err_text(&sync_err));
+			    err_text(&end_err));
 	return r;
 }
 
@@ -527,14 +722,17 @@ int dump_write(struct image *image, struct kernel *kernel,
 	r = engine_check_options(options, &why);
 	if (r == 0)
 		r = engine_run(&engine, kernel, fd, &why);
-	ret->bytes_written = atomic_load(&engine.dump.end);
+	ret->bytes_written = atomic_load(&engine.output.end);
 	ret->is_complete = r == 0;
 	if (r < 0) {
 		engine_tell_incomplete(&engine, &why);
 		if (err)
 			*err = why;
 	}
+	for (size_t i = 0; i < engine.chunk_count; i++)
+		free(engine.chunks[i].kept_bits);
 	free(engine.chunks);
+	elfdump_done(&engine.elf);
 	return r;
 }
 

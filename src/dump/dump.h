@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "dump/codec.h"
+#include "dump/output.h"
 #include "image/image.h"
 #include "kernel/kernel.h"
 
@@ -33,6 +34,11 @@ enum dump_selection {
 	DUMP_SELECTION_ZERO,   /* unknown kernel: only pages of zeros are left out */
 };
 
+enum dump_format {
+	DUMP_FORMAT_KDUMP, /* kdump-compressed */
+	DUMP_FORMAT_ELF,   /* not compressed; what was left out reads as zeros */
+};
+
 struct dump_progress {
 	uint64_t pages_done;
 	uint64_t pages_total; /* pages to write; 0 while they are being counted */
@@ -40,6 +46,9 @@ struct dump_progress {
 };
 
 struct dump_options {
+	enum dump_format format; /* KDUMP, if not set */
+	enum output_kind output; /* FILE, if not set */
+	uint64_t size_limit;	 /* the dump ends before this offset; 0: no limit */
 	int level;
 	enum codec codec;
 	int codec_level;
@@ -62,18 +71,21 @@ struct dump_result {
 	/* Left out: by reason. Other: broken, in a balloon, or not in the source either.
 	 */
 	uint64_t pages_cache, pages_user, pages_free, pages_other;
-	uint64_t pages_unreadable; /* kept, but the source could not give them */
+	uint64_t pages_cache_private; /* of pages_cache */
+	uint64_t pages_unreadable;    /* kept, but the source could not give them */
 	uint64_t bytes_written;
 };
 
 /*
- * Writes a kdump-compressed file of @image to @fd, which must be seekable, empty, and
- * open for reading and writing.
+ * Writes a dump of @image to @fd: a file that is seekable, empty, and open for reading
+ * and writing; or as a flattened stream (flat.h) to anything that can be written to.
+ * A stream and an ELF file take 4 KiB more of memory for each 128 MiB of the machine.
  *
  * @kernel is that image's, or NULL where it could not be opened: DUMP_SELECTION_ZERO.
  *
  * 0: complete. A negative code with ret->pages_written > 0: an incomplete but valid dump
- * lies in @fd. @ret is filled in both cases.
+ * lies in @fd. @ret is filled in both cases. ERR_LIMIT: what was written reaches
+ * size_limit.
  */
 int dump_write(struct image *image, struct kernel *kernel,
 	       const struct dump_options *options, int fd, struct dump_result *ret,

@@ -13,8 +13,8 @@
 
 #define PAGE_SIZE_DEFAULT 4096
 
-static uint32_t facts_page_size(struct image *image, const struct kernel *kernel,
-				const struct vmcoreinfo *info)
+static uint32_t page_size_of(struct image *image, const struct kernel *kernel,
+			     const struct vmcoreinfo *info)
 {
 	uint32_t size = image_info(image)->page_size;
 	const char *text = vmcoreinfo_get(info, "PAGESIZE");
@@ -84,6 +84,20 @@ static void facts_notes(struct image *image, struct diskdump_facts *facts)
 	facts->vmcoreinfo_size = text_size;
 }
 
+uint32_t facts_page_size(struct image *image, const struct kernel *kernel)
+{
+	struct vmcoreinfo info = { 0 };
+	size_t text_size = 0;
+	const char *text = image_vmcoreinfo(image, &text_size);
+	uint32_t size;
+
+	if (text)
+		vmcoreinfo_init(&info, text, text_size, NULL);
+	size = page_size_of(image, kernel, &info);
+	vmcoreinfo_done(&info);
+	return size;
+}
+
 void facts_gather(struct image *image, struct kernel *kernel, int level, enum codec codec,
 		  struct diskdump_facts *ret)
 {
@@ -96,7 +110,7 @@ void facts_gather(struct image *image, struct kernel *kernel, int level, enum co
 		vmcoreinfo_init(&info, text, text_size, NULL);
 	crash_time = vmcoreinfo_get(&info, "CRASHTIME");
 	*ret = (struct diskdump_facts){
-		.page_size = facts_page_size(image, kernel, &info),
+		.page_size = page_size_of(image, kernel, &info),
 		.level = level | image_info(image)->dump_level,
 		.codec_flag = codec_flag(codec),
 		.crash_time_s = crash_time ? strtoull(crash_time, NULL, 10) : 0,

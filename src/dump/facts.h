@@ -8,6 +8,9 @@
 #include "image/image.h"
 #include "kernel/kernel.h"
 
+/* The format's, the kernel's, VMCOREINFO's, or 4096. @kernel may be NULL. */
+uint32_t facts_page_size(struct image *image, const struct kernel *kernel);
+
 /*
  * Never fails: what can't be known is 0, or what readers take for "unknown". @kernel may
  * be NULL. @ret borrows the notes from @image.

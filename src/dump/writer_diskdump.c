@@ -11,31 +11,32 @@
  *   data            compressed pages in any order; a descriptor has the offset
  *
  * What a cut file is worth: "incomplete" stands in the header from the first write to the
- * last, which comes after an fsync. A descriptor of zeros means "lost" to crash, and the
- * table is zeros until the data of a page was written. Its blocks are taken before any
- * data: on a full disk data without a descriptor would be worth nothing.
+ * last, which comes after an fsync. (What a cut stream is worth is told by its end mark.)
+ * A descriptor of zeros means "lost" to crash, and the table is zeros until the data of a
+ * page was written. Its blocks are taken before any data: on a full disk data without a
+ * descriptor would be worth nothing.
  *
  * Knows bytes and offsets; which pages and why is dump.c's.
  */
 #include "dump/writer_diskdump.h"
 
 #include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/fd.h"
 #include "base/size.h"
 
-#define HEADER_VERSION	  6
-#define HEADER_SIZE	  464
-#define SUB_HEADER_SIZE	  104
-#define STATUS_OFFSET	  424
-#define LEVEL_OFFSET	  8 /* in the sub header */
-#define UTSNAME_FIELD	  65
-#define STATUS_INCOMPLETE 8
+#define SIGNATURE	   "KDUMP   "
+#define HEADER_VERSION	   6
+#define VERSION_LIKELY_MAX 100
+#define HEADER_SIZE	   464
+#define SUB_HEADER_SIZE	   104
+#define STATUS_OFFSET	   424
+#define LEVEL_OFFSET	   8 /* in the sub header */
+#define UTSNAME_FIELD	   65
+#define STATUS_INCOMPLETE  8
 
 _Static_assert(sizeof(struct diskdump_desc) == 24, "as it lies in the file");
 
@@ -66,7 +67,7 @@ static void header_make(const struct diskdump *dump, const struct diskdump_facts
 	uint64_t sub_blocks = dump->bitmap1_offset / facts->page_size - 1;
 
 	memset(ret, 0, HEADER_SIZE);
-	memcpy(ret, "KDUMP   ", 8);
+	memcpy(ret, SIGNATURE, 8);
 	put_u32(ret, 8, HEADER_VERSION);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		memcpy(ret + 12 + i * UTSNAME_FIELD, fields[i],
@@ -111,42 +112,68 @@ static void layout_make(struct diskdump *dump, const struct diskdump_facts *fact
 	dump->desc_offset = dump->bitmap2_offset + dump->bitmap_size;
 }
 
-int diskdump_begin(struct diskdump *dump, const struct diskdump_facts *facts, int fd,
-		   struct err *err)
+/*
+ * All but @size bytes at @late, of a stream: its readers look up a byte once, whichever
+ * piece has it, so what is known last is given last.
+ */
+static int header_put(struct diskdump *dump, const uint8_t *header, size_t header_size,
+		      uint64_t offset, size_t late, size_t size, struct err *err)
+{
+	int r;
+
+	if (dump->output->kind != OUTPUT_STREAM)
+		return output_put(dump->output, header, header_size, offset, NULL, err);
+	r = output_put(dump->output, header, late, offset, NULL, err);
+	if (r == 0)
+		r = output_put(dump->output, header + late + size,
+			       header_size - late - size, offset + late + size, NULL,
+			       err);
+	return r;
+}
+
+int diskdump_begin(struct diskdump *dump, const struct diskdump_facts *facts,
+		   struct output *output, struct err *err)
 {
 	uint8_t header[HEADER_SIZE], sub_header[SUB_HEADER_SIZE];
 	int r;
 
 	if (facts->max_pfn == 0 || facts->max_pfn > DISKDUMP_PFN_MAX)
 		return err_set(err, ERR_LIMIT, "%" PRIu64 " page frames", facts->max_pfn);
-	*dump = (struct diskdump){ .fd = fd,
+	*dump = (struct diskdump){ .output = output,
 				   .page_size = facts->page_size,
-				   .status = facts->codec_flag };
+				   .status = facts->codec_flag,
+				   .level = facts->level };
 	layout_make(dump, facts);
 	header_make(dump, facts, header);
 	sub_header_make(facts, sub_header);
-	r = fd_pwrite_full(fd, header, sizeof(header), 0, err);
+	r = header_put(dump, header, sizeof(header), 0, STATUS_OFFSET, 4, err);
 	if (r == 0)
-		r = fd_pwrite_full(fd, sub_header, sizeof(sub_header), facts->page_size,
-				   err);
-	if (r == 0 && facts->notes_size)
-		r = fd_pwrite_full(fd, facts->notes, facts->notes_size,
-				   facts->page_size + SUB_HEADER_SIZE, err);
+		r = header_put(dump, sub_header, sizeof(sub_header), facts->page_size,
+			       LEVEL_OFFSET, 4, err);
+	if (r == 0)
+		r = output_put(output, facts->notes, facts->notes_size,
+			       facts->page_size + SUB_HEADER_SIZE, NULL, err);
 	/* Bitmaps of zeros, to their end: readers want the file to reach there. */
-	if (r == 0 && ftruncate(fd, (off_t)dump->desc_offset) < 0)
-		r = err_os(err, errno, "unable to make room for the bitmaps");
+	if (r == 0)
+		r = output_extend(output, dump->desc_offset, err);
 	if (r < 0)
 		return err_in(err, r, "writing the headers of the dump");
 	return 0;
 }
 
-int diskdump_set_level(struct diskdump *dump, int level, struct err *err)
+static int level_put(struct diskdump *dump, struct err *err)
 {
 	uint8_t value[4];
 
-	put_u32(value, 0, (uint32_t)level);
-	return fd_pwrite_full(dump->fd, value, sizeof(value),
-			      dump->page_size + LEVEL_OFFSET, err);
+	put_u32(value, 0, (uint32_t)dump->level);
+	return output_put(dump->output, value, sizeof(value),
+			  dump->page_size + LEVEL_OFFSET, NULL, err);
+}
+
+int diskdump_set_level(struct diskdump *dump, int level, struct err *err)
+{
+	dump->level = level;
+	return dump->output->kind == OUTPUT_STREAM ? 0 : level_put(dump, err);
 }
 
 /* --- bitmaps -------------------------------------------------------------------------
@@ -165,10 +192,11 @@ int diskdump_set_bitmaps(struct diskdump *dump, uint64_t pfn, const uint8_t *ram
 
 	if (!bitmap_fits(dump, pfn, size))
 		return err_set(err, ERR_INVALID, "bits outside of the bitmaps");
-	r = fd_pwrite_full(dump->fd, ram, size, dump->bitmap1_offset + pfn / 8, err);
+	r = output_put(dump->output, ram, size, dump->bitmap1_offset + pfn / 8, NULL,
+		       err);
 	if (r == 0)
-		r = fd_pwrite_full(dump->fd, kept, size, dump->bitmap2_offset + pfn / 8,
-				   err);
+		r = output_put(dump->output, kept, size, dump->bitmap2_offset + pfn / 8,
+			       NULL, err);
 	return r < 0 ? err_in(err, r, "writing the bitmaps of the dump") : 0;
 }
 
@@ -179,7 +207,7 @@ int diskdump_get_kept(struct diskdump *dump, uint64_t pfn, uint8_t *ret, size_t 
 
 	if (!bitmap_fits(dump, pfn, size))
 		return err_set(err, ERR_INVALID, "bits outside of the bitmaps");
-	r = fd_pread_full(dump->fd, ret, size, dump->bitmap2_offset + pfn / 8, err);
+	r = output_get(dump->output, ret, size, dump->bitmap2_offset + pfn / 8, err);
 	return r < 0 ? err_in(err, r, "reading the dump's bitmap again") : 0;
 }
 
@@ -190,7 +218,7 @@ int diskdump_begin_pages(struct diskdump *dump, uint64_t count, struct err *err)
 {
 	_cleanup_free void *zeros = calloc(1, dump->page_size);
 	uint64_t table = count * sizeof(struct diskdump_desc);
-	int r = 0;
+	int r;
 
 	if (!zeros)
 		return err_nomem(err);
@@ -198,14 +226,10 @@ int diskdump_begin_pages(struct diskdump *dump, uint64_t count, struct err *err)
 	dump->data_offset = dump->desc_offset + table;
 	dump->end = dump->data_offset + dump->page_size;
 	/* Where a file system can't take blocks beforehand the table is a hole. */
-	if (fallocate(dump->fd, 0, (off_t)dump->desc_offset,
-		      (off_t)(table + dump->page_size)) < 0 &&
-	    errno != EOPNOTSUPP && errno != ENOSYS)
-		r = err_os(err, errno, "unable to make room for %" PRIu64 " bytes",
-			   table);
+	r = output_reserve(dump->output, dump->desc_offset, table + dump->page_size, err);
 	if (r == 0)
-		r = fd_pwrite_full(dump->fd, zeros, dump->page_size, dump->data_offset,
-				   err);
+		r = output_put(dump->output, zeros, dump->page_size, dump->data_offset,
+			       NULL, err);
 	return r < 0 ? err_in(err, r, "writing the table of pages of the dump") : 0;
 }
 
@@ -226,21 +250,10 @@ int diskdump_append(struct diskdump *dump, const void *data, size_t size,
 {
 	uint64_t offset =
 		atomic_fetch_add_explicit(&dump->end, size, memory_order_relaxed);
-	size_t done = 0;
-	int r = 0;
+	int r = output_put(dump->output, data, size, offset, ret_written, err);
 
-	while (done < size && r == 0) {
-		ssize_t n = pwrite(dump->fd, (const uint8_t *)data + done, size - done,
-				   (off_t)(offset + done));
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			r = err_os(err, n == 0 ? EIO : errno, "writing pages");
-	}
 	*ret_offset = offset;
-	*ret_written = done;
-	return r;
+	return r < 0 ? err_in(err, r, "writing pages") : 0;
 }
 
 int diskdump_set_descs(struct diskdump *dump, uint64_t index,
@@ -250,30 +263,60 @@ int diskdump_set_descs(struct diskdump *dump, uint64_t index,
 
 	if (index > dump->desc_count || count > dump->desc_count - index)
 		return err_set(err, ERR_INVALID, "more pages than were counted");
-	r = fd_pwrite_full(dump->fd, descs, count * sizeof(*descs),
-			   dump->desc_offset + index * sizeof(*descs), err);
+	r = output_put(dump->output, descs, count * sizeof(*descs),
+		       dump->desc_offset + index * sizeof(*descs), NULL, err);
 	return r < 0 ? err_in(err, r, "writing the table of pages") : 0;
 }
 
 /* --- the end -------------------------------------------------------------------------
  */
 
-int diskdump_sync(struct diskdump *dump, struct err *err)
+static int status_put(struct diskdump *dump, uint32_t status, struct err *err)
 {
-	if (fsync(dump->fd) < 0)
-		return err_os(err, errno, "unable to bring the dump to the disk");
-	return 0;
+	uint8_t value[4];
+
+	put_u32(value, 0, status);
+	return output_put(dump->output, value, sizeof(value), STATUS_OFFSET, NULL, err);
 }
 
-int diskdump_end(struct diskdump *dump, struct err *err)
+static int stream_end(struct diskdump *dump, bool is_complete, struct err *err)
 {
-	uint8_t status[4];
-	int r = diskdump_sync(dump, err);
+	int r = level_put(dump, err);
 
-	put_u32(status, 0, dump->status);
 	if (r == 0)
-		r = fd_pwrite_full(dump->fd, status, sizeof(status), STATUS_OFFSET, err);
-	if (r == 0)
-		r = diskdump_sync(dump, err);
+		r = status_put(dump, dump->status | (is_complete ? 0 : STATUS_INCOMPLETE),
+			       err);
+	return r == 0 ? output_end(dump->output, err) : r;
+}
+
+int diskdump_end(struct diskdump *dump, bool is_complete, struct err *err)
+{
+	int r;
+
+	if (dump->output->kind == OUTPUT_STREAM)
+		return stream_end(dump, is_complete, err);
+	r = output_sync(dump->output, err);
+	if (r == 0 && is_complete)
+		r = status_put(dump, dump->status, err);
+	if (r == 0 && is_complete)
+		r = output_end(dump->output, err);
 	return r;
+}
+
+bool diskdump_mark_incomplete(int fd)
+{
+	uint8_t header[HEADER_SIZE];
+	uint32_t version, block_size, status;
+
+	if (fd_pread_full(fd, header, sizeof(header), 0, NULL) < 0 ||
+	    memcmp(header, SIGNATURE, sizeof(SIGNATURE) - 1) != 0)
+		return false;
+	version = load_le32(header + 8);
+	block_size = load_le32(header + STATUS_OFFSET + 4);
+	if (version > VERSION_LIKELY_MAX || block_size < 4096 ||
+	    block_size & (block_size - 1))
+		return false;
+	status = load_le32(header + STATUS_OFFSET) | STATUS_INCOMPLETE;
+	put_u32(header, STATUS_OFFSET, status);
+	return fd_pwrite_full(fd, header, sizeof(header), 0, NULL) == 0;
 }

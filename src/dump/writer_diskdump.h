@@ -8,15 +8,19 @@
  *   diskdump_begin_pages()	room for all descriptors ("lost"), the page of zeros
  *   diskdump_append(), diskdump_set_descs()	from any number of threads
  *   diskdump_end()		on the disk, then no longer "incomplete"
+ *
+ * To a stream (output.h) the status and the level come last, and each bit once.
  */
 #ifndef DUMP_WRITER_DISKDUMP_H
 #define DUMP_WRITER_DISKDUMP_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "dump/output.h"
 #include "kernel/kernel.h"
 
 #define DISKDUMP_PFN_MAX ((uint64_t)1 << 40) /* 4 PiB of 4 KiB pages */
@@ -46,9 +50,10 @@ struct diskdump_desc {
 };
 
 struct diskdump {
-	int fd; /* borrowed; open for reading and writing */
+	struct output *output; /* borrowed */
 	uint32_t page_size;
 	uint32_t status; /* without "incomplete" */
+	int level;
 	uint64_t bitmap1_offset, bitmap2_offset, bitmap_size;
 	uint64_t desc_offset;
 	uint64_t desc_count;
@@ -56,13 +61,16 @@ struct diskdump {
 	_Atomic uint64_t end; /* where the next data goes */
 };
 
-int diskdump_begin(struct diskdump *dump, const struct diskdump_facts *facts, int fd,
-		   struct err *err);
+int diskdump_begin(struct diskdump *dump, const struct diskdump_facts *facts,
+		   struct output *output, struct err *err);
 
 /* Of another level than diskdump_begin() wrote. */
 int diskdump_set_level(struct diskdump *dump, int level, struct err *err);
 
-/* Bits of pages from @pfn on, which is a multiple of 8: RAM, and in the dump. */
+/*
+ * Bits of pages from @pfn on, which is a multiple of 8: RAM, and in the dump. Of a file
+ * they can be got again, and set again.
+ */
 int diskdump_set_bitmaps(struct diskdump *dump, uint64_t pfn, const uint8_t *ram,
 			 const uint8_t *kept, size_t size, struct err *err);
 int diskdump_get_kept(struct diskdump *dump, uint64_t pfn, uint8_t *ret, size_t size,
@@ -86,9 +94,13 @@ int diskdump_append(struct diskdump *dump, const void *data, size_t size,
 int diskdump_set_descs(struct diskdump *dump, uint64_t index,
 		       const struct diskdump_desc *descs, size_t count, struct err *err);
 
-/* What was written is on the disk; the file stays marked as incomplete. */
-int diskdump_sync(struct diskdump *dump, struct err *err);
+/* What was written is on the disk; then the mark "incomplete" goes, or it stays. */
+int diskdump_end(struct diskdump *dump, bool is_complete, struct err *err);
 
-int diskdump_end(struct diskdump *dump, struct err *err);
+/*
+ * Marks a file that someone else wrote. False: it is no dump of this format, of a 64-bit
+ * and little-endian machine.
+ */
+bool diskdump_mark_incomplete(int fd);
 
 #endif

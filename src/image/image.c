@@ -360,6 +360,7 @@ void image_close(struct image *image)
 		image->ops->close(image);
 	image_file_close(&image->file);
 	free(image->ranges);
+	free(image->loads);
 	free(image->notes);
 	free(image->notes_raw);
 	free(image->path);
@@ -401,6 +402,15 @@ bool image_has_page(struct image *image, uint64_t paddr)
 	return image->ops->has_page(image, paddr);
 }
 
+int image_page_storage(struct image *image, uint64_t paddr, struct image_storage *ret,
+		       struct err *err)
+{
+	if (!image->ops->page_storage)
+		return err_set(err, ERR_UNSUPPORTED, "pages of %s files are not packed",
+			       image_format_name(image->info.format));
+	return image->ops->page_storage(image, paddr, ret, err);
+}
+
 const struct image_info *image_info(const struct image *image)
 {
 	return &image->info;
@@ -426,6 +436,12 @@ const struct image_range *image_ranges(const struct image *image, size_t *ret_co
 {
 	*ret_count = image->range_count;
 	return image->ranges;
+}
+
+const struct image_load *image_loads(const struct image *image, size_t *ret_count)
+{
+	*ret_count = image->load_count;
+	return image->loads;
 }
 
 const struct image_note *image_notes(const struct image *image, size_t *ret_count)

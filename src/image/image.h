@@ -38,6 +38,16 @@ struct image_range {
 	uint64_t size_bytes;
 };
 
+/*
+ * Where an ELF file says that memory is mapped: the kernel's text, and the direct map.
+ * For a writer that copies it; kernel/ goes by the page tables.
+ */
+struct image_load {
+	uint64_t paddr;
+	uint64_t vaddr;
+	uint64_t size_bytes;
+};
+
 /* An ELF note; name without its NUL, desc borrowed from the image. */
 struct image_note {
 	char name[16];
@@ -59,6 +69,15 @@ struct image_info {
 	int dump_level; /* diskdump: makedumpfile's -d; 0 for the others */
 	uint64_t file_size;
 	uint64_t max_paddr; /* end of the last range */
+	bool has_all_pages; /* for sure: nothing was left out, though it may be cut */
+	uint32_t format_version; /* diskdump: of its header; 0 for the others */
+};
+
+/* How a page lies in the file. */
+struct image_storage {
+	uint64_t offset;   /* several pages may share one place */
+	uint32_t size;	   /* bytes in the file */
+	const char *codec; /* "none", "zlib", "lzo", "snappy", "zstd", "unknown" */
 };
 
 /*
@@ -104,12 +123,19 @@ uint64_t image_next_data(struct image *image, uint64_t paddr);
 /* Is this page in the image (RAM, and not filtered)? @paddr is page aligned. */
 bool image_has_page(struct image *image, uint64_t paddr);
 
+/* Errors as of image_read(); ERR_UNSUPPORTED: a format that does not pack its pages. */
+int image_page_storage(struct image *image, uint64_t paddr, struct image_storage *ret,
+		       struct err *err);
+
 const struct image_info *image_info(const struct image *image);
 const char *image_path(const struct image *image);
 const char *image_format_name(enum image_format format);
 
 /* RAM, sorted by paddr, merged where ranges touch or overlap. */
 const struct image_range *image_ranges(const struct image *image, size_t *ret_count);
+
+/* In file order, merged where they continue each other; none from another format. */
+const struct image_load *image_loads(const struct image *image, size_t *ret_count);
 
 /* All notes in file order, borrowed until image_close(). */
 const struct image_note *image_notes(const struct image *image, size_t *ret_count);

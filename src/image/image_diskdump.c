@@ -533,6 +533,7 @@ static int diskdump_open(struct image *image, struct err *err)
 	image->info.machine = machine_by_name(h.machine);
 	image->info.page_size = h.block_size;
 	image->info.dump_level = h.dump_level;
+	image->info.format_version = h.version;
 	image->is_part = h.split;
 	image->part_start = d->part_start * d->block_size;
 	image->part_end = d->part_end * d->block_size;
@@ -599,6 +600,19 @@ static bool diskdump_has_page(struct image *image, uint64_t paddr)
 	return find_page(image, paddr / d->block_size, &page, NULL) == 0;
 }
 
+static int diskdump_page_storage(struct image *image, uint64_t paddr,
+				 struct image_storage *ret, struct err *err)
+{
+	const struct diskdump *d = image->context;
+	struct image_packed_page page;
+	int r = find_page(image, paddr / d->block_size, &page, err);
+
+	if (r == 0)
+		*ret = (struct image_storage){ page.offset, page.size,
+					       image_codec_name(page.codec) };
+	return r;
+}
+
 const struct image_ops image_diskdump_ops = {
 	.format = IMAGE_FORMAT_DISKDUMP,
 	.probe = diskdump_probe,
@@ -606,4 +620,5 @@ const struct image_ops image_diskdump_ops = {
 	.close = diskdump_close,
 	.read = diskdump_read,
 	.has_page = diskdump_has_page,
+	.page_storage = diskdump_page_storage,
 };

@@ -8,8 +8,8 @@
  *
  * p_paddr says which memory a PT_LOAD is. They may overlap: the kernel's text has a
  *PT_LOAD of its own, over its part of RAM; both lead to the same bytes of memory. Bytes
- *beyond p_filesz, up to p_memsz, were left out by the writer. p_vaddr is not looked at:
- *virtual memory is translated by page tables, above this folder.
+ *beyond p_filesz, up to p_memsz, were left out by the writer. p_vaddr is only kept, for
+ *who writes an ELF file: virtual memory is translated by page tables, above this folder.
  *
  * 32-bit headers are read too: kexec-tools asks for them by --elf32-core-headers, for a
  * 64-bit kernel with all of its memory below 4 GiB. It refuses big-endian files, and
@@ -266,6 +266,32 @@ static int elf_phdr_count(struct image *image, const Elf64_Ehdr *ehdr, uint32_t 
 
 /* --- program headers -------------------------------------------------------------- */
 
+static int elf_keep_load(struct image *image, const Elf64_Phdr *phdr, uint64_t size,
+			 struct err *err)
+{
+	struct image_load *last =
+		image->load_count ? &image->loads[image->load_count - 1] : NULL;
+
+	if (last && phdr->p_paddr - last->paddr == last->size_bytes &&
+	    phdr->p_vaddr - last->vaddr == last->size_bytes) {
+		last->size_bytes += size;
+		return 0;
+	}
+	if (image->load_count == image->load_capacity) {
+		size_t capacity = image->load_capacity ? image->load_capacity * 2 : 16;
+		struct image_load *grown =
+			reallocarray(image->loads, capacity, sizeof(*grown));
+
+		if (!grown)
+			return err_nomem(err);
+		image->loads = grown;
+		image->load_capacity = capacity;
+	}
+	image->loads[image->load_count++] =
+		(struct image_load){ phdr->p_paddr, phdr->p_vaddr, size };
+	return 0;
+}
+
 static int elf_add_load(struct image *image, const Elf64_Phdr *phdr, struct err *err)
 {
 	struct elf_context *c = image->context;
@@ -291,6 +317,8 @@ static int elf_add_load(struct image *image, const Elf64_Phdr *phdr, struct err 
 	if (r == 0)
 		r = elf_list_add(&c->filtered, phdr->p_paddr + phdr->p_filesz,
 				 memory - phdr->p_filesz, 0, err);
+	if (r == 0)
+		r = elf_keep_load(image, phdr, memory, err);
 	return r;
 }
 
@@ -412,6 +440,7 @@ static int elf_open(struct image *image, struct err *err)
 	elf_list_seal(&c->lost);
 	elf_list_seal(&c->filtered);
 	image->info.machine = elf_machine(ehdr.e_machine);
+	image->info.has_all_pages = c->filtered.count == 0;
 	if (ehdr.e_flags & ELF_INCOMPLETE)
 		image_set_incomplete(image, "its writer marked it as incomplete");
 	if (c->bytes_lost)

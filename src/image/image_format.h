@@ -39,6 +39,10 @@ struct image_ops {
 	/* See image.h. NULL: the format has no holes. */
 	uint64_t (*next_data)(struct image *image, uint64_t paddr);
 	bool (*has_page)(struct image *image, uint64_t paddr);
+
+	/* NULL: pages lie as they are. */
+	int (*page_storage)(struct image *image, uint64_t paddr,
+			    struct image_storage *ret, struct err *err);
 };
 
 struct image {
@@ -54,6 +58,9 @@ struct image {
 
 	struct image_range *ranges;
 	size_t range_count;
+
+	struct image_load *loads;
+	size_t load_count, load_capacity;
 
 	uint8_t *notes_raw;
 	size_t notes_size;

@@ -191,3 +191,20 @@ int image_pages_read(struct image_pages *p, const struct image_packed_page *page
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }
+
+const char *image_codec_name(uint32_t codec)
+{
+	switch (codec) {
+	case IMAGE_CODEC_NONE:
+		return "none";
+	case IMAGE_CODEC_ZLIB:
+		return "zlib";
+	case IMAGE_CODEC_LZO:
+		return "lzo";
+	case IMAGE_CODEC_SNAPPY:
+		return "snappy";
+	case IMAGE_CODEC_ZSTD:
+		return "zstd";
+	}
+	return "unknown";
+}

@@ -25,6 +25,9 @@ enum image_codec {
 	IMAGE_CODEC_ZSTD = 0x20,
 };
 
+/* "none", "zlib", ...; "unknown" */
+const char *image_codec_name(uint32_t codec);
+
 /* Where a page's bytes are in the file. size <= page_size. */
 struct image_packed_page {
 	uint64_t number;
