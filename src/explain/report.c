@@ -11,6 +11,7 @@
 
 #include "explain/ascii.h"
 #include "explain/cause.h"
+#include "explain/report_tasks.h"
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/task.h"
@@ -31,6 +32,8 @@ void report_free(struct report *report)
 	if (!report)
 		return;
 	report_task_done(&report->panic_task);
+	stack_groups_done(&report->blocked);
+	lock_graph_done(&report->locks);
 	free(report->registers);
 	for (size_t i = 0; report->log_tail && i < report->log_tail_count; i++)
 		free(report->log_tail[i]);
@@ -59,6 +62,8 @@ int report_build_unknown(const char *why, struct report **ret, struct err *err)
 	say_unknown(&report->kernel_unknown, why);
 	say_unknown(&report->panic_task_unknown, why);
 	say_unknown(&report->backtrace_unknown, why);
+	say_unknown(&report->blocked_unknown, why);
+	say_unknown(&report->locks_unknown, why);
 	say_unknown(&report->log_unknown, why);
 	*ret = report;
 	return 0;
@@ -141,14 +146,6 @@ static void add_taints(struct kernel *kernel, struct report *report)
 	while (used && report->taints[used - 1] == ' ')
 		used--;
 	report->taints[used] = '\0';
-}
-
-static void add_task_count(struct kernel *kernel, struct report *report)
-{
-	_cleanup_task_list struct task_list list = { 0 };
-
-	if (task_list_read_some(kernel, REPORT_TASKS_MAX, &list, NULL) == 0)
-		report->task_count = list.count;
 }
 
 /* ---- the panicking task ---- */
@@ -395,7 +392,7 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 	else if (r == 0)
 		say_unknown(&report->log_unknown, err_text(&why));
 	if (r == 0)
-		add_task_count(kernel, report);
+		r = report_add_tasks(kernel, report, err);
 	return r;
 }
 

@@ -156,7 +156,7 @@ static void add_kernel(const struct page *page, const struct report *report)
 static void add_task(const struct page *page, const struct report *report)
 {
 	const struct report_task *task = &report->panic_task;
-	char cpu[96] = "unknown", counted[64] = "";
+	char cpu[96] = "unknown", counted[64] = "", blocked[64] = "";
 
 	if (task->pid >= 0 || task->comm[0])
 		field_of(page, "Task", "%s (pid %" PRId32 ")", task->comm, task->pid);
@@ -170,10 +170,13 @@ static void add_task(const struct page *page, const struct report *report)
 	if (task->cpu != UINT32_MAX)
 		snprintf(cpu, sizeof(cpu), "%" PRIu32 "%s", task->cpu, counted);
 	field(page, "CPU", cpu);
+	if (report->has_blocked)
+		snprintf(blocked, sizeof(blocked), ", %zu of them blocked (state D)",
+			 stack_groups_tasks(&report->blocked));
 	if (report->task_count)
-		field_of(page, "Tasks", "%s%zu",
+		field_of(page, "Tasks", "%s%zu%s",
 			 report->task_count >= REPORT_TASKS_MAX ? "at least " : "",
-			 report->task_count);
+			 report->task_count, blocked);
 }
 
 static void add_backtrace(const struct page *page, const struct report *report)
@@ -198,6 +201,31 @@ static void add_registers(const struct page *page, const struct report *report)
 	}
 }
 
+/* Where nothing is blocked there is nothing to say but the number of tasks above. */
+static void add_blocked(const struct page *page, const struct report *report)
+{
+	if (!stack_groups_tasks(&report->blocked) && !report->blocked_unknown.why[0])
+		return;
+	heading(page, "Blocked tasks");
+	for (size_t i = 0; i < report->blocked.count; i++)
+		stack_group_format_text(&report->blocked.groups[i], page->text);
+	if (report->blocked.left_out)
+		text_add(page->text, "(and %zu more blocked tasks)\n",
+			 report->blocked.left_out);
+	if (report->blocked_unknown.why[0])
+		field_of(page, "  (unknown:", "%s)", report->blocked_unknown.why);
+}
+
+static void add_locks(const struct page *page, const struct report *report)
+{
+	if (!report->locks.count && !report->locks_unknown.why[0])
+		return;
+	heading(page, "Locks");
+	lock_graph_format_text(&report->locks, page->text);
+	if (report->locks_unknown.why[0])
+		field_of(page, "  (unknown:", "%s)", report->locks_unknown.why);
+}
+
 static void add_log(const struct page *page, const struct report *report)
 {
 	heading(page, "Last lines of the log");
@@ -219,6 +247,8 @@ int report_format_text(const struct report *report,
 	add_task(&page, report);
 	add_backtrace(&page, report);
 	add_registers(&page, report);
+	add_locks(&page, report);
+	add_blocked(&page, report);
 	add_log(&page, report);
 	if (options && options->files) {
 		heading(&page, "Files");

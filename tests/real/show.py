@@ -44,6 +44,13 @@ EXPECTED = {
                    'do_one_initcall'],
         'taints': 'G           OE',
     },
+    'locks': {
+        'cause': 'panic: epitaph_crash: panic on request',
+        'title': 'kernel panic: epitaph_crash: panic on request',
+        'comm': 'insmod',
+        'frames': ['panic', 'epitaph_panic', 'epitaph_locks', 'epitaph_init'],
+        'taints': 'G           OE',
+    },
 }[TRIGGER]
 
 
@@ -100,7 +107,8 @@ def check_facts():
     assert registers['rip'] >> 47 == (1 << 17) - 1, hex(registers['rip'])
     # ps.txt was written just before: its own tasks came and went, idle ones are not in it.
     before = len((LAB / 'ps.txt').read_text().splitlines())
-    assert abs(report['task_count'] - before) < 10, (report['task_count'], before)
+    near = 20 if TRIGGER == 'locks' else 10  # the module's own threads
+    assert abs(report['task_count'] - before) < near, (report['task_count'], before)
     assert abs(report['crash_time'] - (DUMP.stat().st_mtime)) < 600, report['crash_time']
 
 
@@ -112,7 +120,8 @@ def check_show_text():
     assert not wide, wide
     assert EXPECTED['frames'][1] + '+0x' in head, head
     assert str(DUMP) in text and '\033' not in text
-    assert (LAB / 'marker').read_text().strip() in text, 'marker'
+    if TRIGGER != 'locks':  # whose module has more to say before the end
+        assert (LAB / 'marker').read_text().strip() in text, 'marker'
 
 
 def check_bt():
@@ -185,7 +194,7 @@ def check_saved_dump():
         saved = Path(directory) / 'dump'
         subprocess.run([EPITAPH, 'save', DUMP, saved], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
-        for command in (['show', '--json'], ['bt', '--all'], ['dmesg']):
+        for command in (['show', '--json'], ['bt', '--all'], ['dmesg'], ['ps'], ['locks']):
             out = subprocess.run([EPITAPH, *command, saved], check=True, text=True,
                                  stdout=subprocess.PIPE).stdout
             assert out.replace(str(saved), str(DUMP)) == epitaph(*command), command

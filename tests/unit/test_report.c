@@ -30,6 +30,52 @@ static struct report_frame frame(const char *text, const char *function, bool is
 	return f;
 }
 
+/* Two tasks that hang alike, one of which waits for the other's lock. */
+static void add_tasks(struct report *report)
+{
+	struct stack_group *group = calloc(1, sizeof(*group));
+	struct lock_edge *edge = calloc(1, sizeof(*edge));
+
+	assert_non_null(group);
+	assert_non_null(edge);
+	report->has_blocked = report->has_locks = true;
+	report->blocked.groups = group;
+	report->blocked.count = 1;
+	report->blocked.left_out = 3;
+	group->stack.pid = 80;
+	group->stack.state = 'D';
+	SET(blocked.groups->stack.comm, "dd");
+	SET(blocked.groups->stack.end, "user");
+	SET(blocked.groups->channel, "io_schedule");
+	group->stack.frames = calloc(1, sizeof(struct report_frame));
+	assert_non_null(group->stack.frames);
+	group->stack.frame_count = 1;
+	group->stack.frames[0] = frame("io_schedule+0x1/0x2", "io_schedule", true);
+	group->count = 2;
+	group->member_count = 2;
+	group->members[0].pid = 80;
+	group->members[1].pid = 81;
+	SET(blocked.groups->members[0].comm, "dd");
+	SET(blocked.groups->members[1].comm, "rsync");
+	group->has_longest = true;
+	group->longest_ms = 125000;
+	report->locks.edges = edge;
+	report->locks.count = 1;
+	edge->waiter.pid = 81;
+	edge->waiter.state = 'D';
+	edge->owner.pid = 80;
+	edge->owner.state = 'S';
+	edge->lock_vaddr = UINT64_C(0xffff888012345678);
+	edge->readers = 2;
+	edge->next = SIZE_MAX;
+	edge->has_since = true;
+	SET(locks.edges->waiter.comm, "rsync");
+	SET(locks.edges->owner.comm, "dd");
+	SET(locks.edges->owner.channel, "pipe_read");
+	SET(locks.edges->kind, "rwsem-write");
+	SET(locks.edges->unknown, "no reason");
+}
+
 /* One in which everything is known. */
 static struct report *full_report(void)
 {
@@ -71,6 +117,7 @@ static struct report *full_report(void)
 	strcpy(report->registers[0].name, "orig_rax");
 	report->registers[0].value = UINT64_MAX;
 	strcpy(report->registers[1].name, "rip");
+	add_tasks(report);
 	report->log_tail = calloc(2, sizeof(char *));
 	assert_non_null(report->log_tail);
 	report->log_tail[0] = strdup("[    4.618278] first");
@@ -131,6 +178,16 @@ static void test_round_trip(void **state)
 	assert_string_equal(again->log_tail[1], report->log_tail[1]);
 	assert_int_equal(again->log_count, 430);
 	assert_int_equal(again->task_count, 141);
+	assert_int_equal(again->blocked.count, 1);
+	assert_int_equal(stack_groups_tasks(&again->blocked), 5);
+	assert_int_equal(again->blocked.groups[0].members[1].pid, 81);
+	assert_int_equal(again->blocked.groups[0].longest_ms, 125000);
+	assert_string_equal(again->blocked.groups[0].stack.frames[0].function,
+			    "io_schedule");
+	assert_int_equal(again->locks.count, 1);
+	assert_string_equal(again->locks.edges[0].owner.channel, "pipe_read");
+	assert_true(again->locks.edges[0].lock_vaddr == UINT64_C(0xffff888012345678));
+	assert_int_equal(again->locks.edges[0].readers, 2);
 }
 
 static void test_round_trip_unknown(void **state)
@@ -228,6 +285,14 @@ static void test_wrong(void **state)
 		{ "{\"panic_task\": {\"frames\": [{\"address\": 1}]}}", ERR_CORRUPT },
 		{ "{\"panic_task\": {\"frames\": [{\"reliable\": 1}]}}", ERR_CORRUPT },
 		{ "{\"registers\": {}}", ERR_CORRUPT },
+		{ "{\"blocked\": {}}", ERR_CORRUPT },
+		{ "{\"blocked\": [1]}", ERR_CORRUPT },
+		{ "{\"blocked\": [{\"count\": -1}]}", ERR_INVALID },
+		{ "{\"blocked\": [{\"tasks\": [1]}]}", ERR_CORRUPT },
+		{ "{\"blocked\": [{\"stack\": []}]}", ERR_CORRUPT },
+		{ "{\"locks\": [1]}", ERR_CORRUPT },
+		{ "{\"locks\": [{\"owner\": 1}]}", ERR_CORRUPT },
+		{ "{\"locks\": [{\"lock\": 1}]}", ERR_CORRUPT },
 		{ "{\"registers\": [{\"name\": \"rip\", \"value\": \"0x\"}]}",
 		  ERR_CORRUPT },
 		{ "{\"registers\": [{\"value\": \"0x12345678123456781\"}]}",
@@ -325,6 +390,13 @@ static void test_text(void **state)
 	has(text, "\n       <TASK>\n  #1   ? 0xffffffffc0001234\n");
 	has(text, "unknown: page 0x1234 was left out of the dump\n");
 	has(text, " orig_rax ffffffffffffffff");
+	has(text, "\nTasks      141, 5 of them blocked (state D)\n");
+	has(text, "\nLocks\nrwsem 0xffff888012345678\n"
+		  "  held by 2 readers, the last of them dd (pid 80, S), in pipe_read\n"
+		  "  wanted by rsync (pid 81, D, 0.0 s) to write\n");
+	has(text, "\nBlocked tasks\n2 tasks, state D, in io_schedule, for up to 2 min 05 "
+		  "s:\n  dd (pid 80), rsync (pid 81)\n  #0     io_schedule+0x1/0x2\n");
+	has(text, "(and 3 more blocked tasks)\n");
 	has(text, "2 records could not be read");
 	has(text, "\n[    4.618278] first\n[    4.618279] last\n");
 	has(text, "\nFiles\n  dump  complete  1.0 MiB  /x\n");
