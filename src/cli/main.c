@@ -14,8 +14,8 @@ static const struct command *const before[] = {
 };
 
 static const struct command *const after[] = {
-	&cmd_list,  &cmd_show, &cmd_dmesg,   &cmd_bt, &cmd_ps,
-	&cmd_locks, &cmd_save, &cmd_collect, NULL,
+	&cmd_list,  &cmd_show, &cmd_dmesg, &cmd_bt,	 &cmd_ps,
+	&cmd_locks, &cmd_mod,  &cmd_save,  &cmd_collect, NULL,
 };
 
 static const struct {

@@ -12,6 +12,7 @@
 #include "explain/ascii.h"
 #include "explain/cause.h"
 #include "explain/report_tasks.h"
+#include "explain/taint.h"
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/task.h"
@@ -34,6 +35,8 @@ void report_free(struct report *report)
 	report_task_done(&report->panic_task);
 	stack_groups_done(&report->blocked);
 	lock_graph_done(&report->locks);
+	report_cpus_done(&report->other_cpus);
+	report_modules_done(&report->modules);
 	free(report->registers);
 	for (size_t i = 0; report->log_tail && i < report->log_tail_count; i++)
 		free(report->log_tail[i]);
@@ -127,25 +130,21 @@ static void add_hardware(struct kernel *kernel, struct report *report)
 			   sizeof(text));
 }
 
-/* Linux kernel/panic.c: taint_flags[], by bit; the first is 'G' where it is not set. */
 static void add_taints(struct kernel *kernel, struct report *report)
 {
-	static const char letters[] = "PFSRMBUDAWCIOELKXTNJ";
 	uint64_t vaddr, mask;
-	size_t used = 0;
 
-	if (kernel_symbol(kernel, "tainted_mask", &vaddr, NULL) < 0 ||
-	    kernel_read_u64(kernel, vaddr, &mask, NULL) < 0)
-		return;
-	if (!mask) {
-		snprintf(report->taints, sizeof(report->taints), "none");
-		return;
-	}
-	for (size_t i = 0; letters[i]; i++)
-		report->taints[used++] = mask >> i & 1 ? letters[i] : i ? ' ' : 'G';
-	while (used && report->taints[used - 1] == ' ')
-		used--;
-	report->taints[used] = '\0';
+	if (kernel_symbol(kernel, "tainted_mask", &vaddr, NULL) == 0 &&
+	    kernel_read_u64(kernel, vaddr, &mask, NULL) == 0)
+		taint_format(mask, report->taints);
+}
+
+static void add_memory(struct kernel *kernel, struct report *report)
+{
+	struct err why = { 0 };
+
+	if (memory_stat_read(kernel, &report->memory, &why) < 0)
+		say_unknown(&report->memory_unknown, err_text(&why));
 }
 
 /* ---- the panicking task ---- */
@@ -393,6 +392,12 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 		say_unknown(&report->log_unknown, err_text(&why));
 	if (r == 0)
 		r = report_add_tasks(kernel, report, err);
+	if (r == 0 && report->cpu_count)
+		r = report_cpus_build(kernel, report->panic_task.cpu, &report->other_cpus,
+				      err);
+	if (r == 0)
+		r = report_modules_build(kernel, &report->modules, err);
+	add_memory(kernel, report);
 	return r;
 }
 

@@ -14,9 +14,12 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "explain/lock_graph.h"
+#include "explain/report_cpus.h"
+#include "explain/report_modules.h"
 #include "explain/report_task.h"
 #include "explain/stack_group.h"
 #include "kernel/kernel.h"
+#include "kernel/memory_stat.h"
 #include "kernel/printk.h"
 
 #define REPORT_SCHEMA_VERSION 1
@@ -72,6 +75,11 @@ struct report {
 	bool has_locks;
 	struct lock_graph locks;
 	struct report_unknown locks_unknown;
+
+	struct report_cpus other_cpus; /* than that of panic_task */
+	struct report_modules modules;
+	struct memory_stat memory; /* .known == 0: unknown */
+	struct report_unknown memory_unknown;
 
 	char **log_tail; /* last lines of dmesg, formatted */
 	size_t log_tail_count;

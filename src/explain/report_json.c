@@ -69,6 +69,42 @@ static int put_tasks(json_t *root, const struct report *report)
 	return member_put_string(root, "locks_unknown", report->locks_unknown.why) | r;
 }
 
+static int put_memory(json_t *root, const struct memory_stat *stat)
+{
+	json_t *memory = json_object();
+	int r = 0;
+
+	for (int i = 0; i < MEMORY_STAT_COUNT; i++) {
+		enum memory_stat_item item = (enum memory_stat_item)i;
+
+		if (memory_stat_has(stat, item))
+			r |= json_object_set_new(
+				memory, memory_stat_name(item),
+				json_integer((json_int_t)MIN(stat->bytes[i],
+							     (uint64_t)INT64_MAX)));
+	}
+	return json_object_set_new(root, "memory", memory) | r;
+}
+
+static int put_machine(json_t *root, const struct report *report)
+{
+	int r = 0;
+
+	if (report->other_cpus.cpus)
+		r |= json_object_set_new(root, "other_cpus",
+					 report_cpus_new_json(&report->other_cpus));
+	r |= member_put_number(root, "other_cpus_left_out", report->other_cpus.left_out);
+	r |= member_put_string(root, "other_cpus_unknown",
+			       report->other_cpus.unknown.why);
+	if (report->modules.modules)
+		r |= json_object_set_new(root, "modules",
+					 report_modules_new_json(&report->modules));
+	r |= member_put_string(root, "modules_unknown", report->modules.unknown.why);
+	if (report->memory.known)
+		r |= put_memory(root, &report->memory);
+	return member_put_string(root, "memory_unknown", report->memory_unknown.why) | r;
+}
+
 static int put_registers(json_t *root, const struct report *report)
 {
 	json_t *registers = json_array();
@@ -116,6 +152,7 @@ int report_to_json(const struct report *report, json_t **ret, struct err *err)
 	r |= put_registers(root, report);
 	r |= member_put_number(root, "task_count", report->task_count);
 	r |= put_tasks(root, report);
+	r |= put_machine(root, report);
 	r |= put_log(root, report);
 	if (r != 0)
 		return err_nomem(err);
@@ -199,6 +236,40 @@ static int parse_tasks(const json_t *root, struct report *report, struct err *er
 	return r;
 }
 
+static int parse_memory(const json_t *root, struct memory_stat *ret, struct err *err)
+{
+	const json_t *memory = NULL;
+	int r = field_object(root, "memory", &memory, err);
+
+	for (int i = 0; r == 0 && memory && i < MEMORY_STAT_COUNT; i++) {
+		const char *name = memory_stat_name((enum memory_stat_item)i);
+
+		r = member_get_number(memory, name, INT64_MAX, &ret->bytes[i], err);
+		if (json_object_get(memory, name))
+			ret->known |= UINT32_C(1) << i;
+	}
+	return r;
+}
+
+static int parse_machine(const json_t *root, struct report *report, struct err *err)
+{
+	const json_t *cpus = NULL, *modules = NULL;
+	uint64_t left_out = 0;
+	int r = member_get_array(root, "other_cpus", REPORT_CPUS_MAX, &cpus, err);
+
+	if (r == 0)
+		r = member_get_number(root, "other_cpus_left_out", INT32_MAX, &left_out,
+				      err);
+	if (r == 0)
+		r = member_get_array(root, "modules", SIZE_MAX, &modules, err);
+	if (r == 0 && cpus)
+		r = report_cpus_parse_json(cpus, &report->other_cpus, err);
+	if (r == 0 && modules)
+		r = report_modules_parse_json(modules, &report->modules, err);
+	report->other_cpus.left_out = (size_t)left_out;
+	return r == 0 ? parse_memory(root, &report->memory, err) : r;
+}
+
 static int parse_log(const json_t *root, struct report *report, struct err *err)
 {
 	const json_t *log = NULL, *tail = NULL;
@@ -244,6 +315,9 @@ static int parse_strings(const json_t *root, const json_t *kernel, struct report
 		STRING(root, "backtrace_unknown", backtrace_unknown.why),
 		STRING(root, "blocked_unknown", blocked_unknown.why),
 		STRING(root, "locks_unknown", locks_unknown.why),
+		STRING(root, "other_cpus_unknown", other_cpus.unknown.why),
+		STRING(root, "modules_unknown", modules.unknown.why),
+		STRING(root, "memory_unknown", memory_unknown.why),
 		STRING(root, "log_unknown", log_unknown.why),
 		STRING(kernel, "release", release),
 		STRING(kernel, "version", version),
@@ -305,6 +379,8 @@ static int parse(const json_t *root, struct report *report, struct err *err)
 		r = parse_registers(root, report, err);
 	if (r == 0)
 		r = parse_tasks(root, report, err);
+	if (r == 0)
+		r = parse_machine(root, report, err);
 	return r == 0 ? parse_log(root, report, err) : r;
 }
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "explain/report.h"
+#include "explain/taint.h"
 
 #define COLUMNS 80
 #define INDENT	11
@@ -94,26 +95,6 @@ static void add_when(const struct page *page, const struct report *report)
 	field_of(page, "When", "%s%s", when, uptime);
 }
 
-/* Linux Documentation/admin-guide/tainted-kernels.rst */
-static const char *taint_meaning(char letter)
-{
-	static const char *const meanings[] = {
-		['P'] = "proprietary module",	  ['F'] = "module was forced",
-		['S'] = "out of specification",	  ['R'] = "module was forced out",
-		['M'] = "earlier machine check",  ['B'] = "earlier bad page",
-		['U'] = "set by user space",	  ['D'] = "earlier oops",
-		['A'] = "ACPI table overridden",  ['W'] = "earlier warning",
-		['C'] = "staging driver",	  ['I'] = "firmware bug worked around",
-		['O'] = "out-of-tree module",	  ['E'] = "unsigned module",
-		['L'] = "earlier soft lockup",	  ['K'] = "live patched",
-		['X'] = "set by the distributor", ['T'] = "randomised structs",
-		['N'] = "an in-kernel test ran",  ['J'] = "firmware control used",
-	};
-	unsigned char c = (unsigned char)letter;
-
-	return c < ARRAY_SIZE(meanings) ? meanings[c] : NULL;
-}
-
 static void add_taints(const struct page *page, const struct report *report)
 {
 	char words[1024] = "";
@@ -177,6 +158,68 @@ static void add_task(const struct page *page, const struct report *report)
 		field_of(page, "Tasks", "%s%zu%s",
 			 report->task_count >= REPORT_TASKS_MAX ? "at least " : "",
 			 report->task_count, blocked);
+}
+
+/* "712 MiB, 551 MiB of it free; processes 41 MiB, ..." */
+static void add_memory(const struct page *page, const struct report *report)
+{
+	static const struct {
+		enum memory_stat_item item;
+		const char *what;
+	} uses[] = {
+		{ MEMORY_FREE, "free" },
+		{ MEMORY_ANON, "anonymous" },
+		{ MEMORY_FILE, "page cache" },
+		{ MEMORY_SHMEM, "of that shmem" },
+		{ MEMORY_DIRTY, "dirty" },
+		{ MEMORY_SLAB_RECLAIMABLE, "reclaimable slab" },
+		{ MEMORY_SLAB_UNRECLAIMABLE, "other slab" },
+		{ MEMORY_PAGE_TABLES, "page tables" },
+		{ MEMORY_KERNEL_STACKS, "kernel stacks" },
+	};
+	const struct memory_stat *stat = &report->memory;
+	char text[512] = "unknown total";
+	size_t used;
+
+	if (report->memory_unknown.why[0])
+		field_of(page, "Memory", "unknown, because %s",
+			 report->memory_unknown.why);
+	if (!stat->known)
+		return;
+	if (memory_stat_has(stat, MEMORY_TOTAL))
+		snprintf(text, sizeof(text), "%" PRIu64 " MiB",
+			 stat->bytes[MEMORY_TOTAL] >> 20);
+	used = strlen(text);
+	for (size_t i = 0; i < ARRAY_SIZE(uses) && used < sizeof(text); i++) {
+		if (memory_stat_has(stat, uses[i].item))
+			used += (size_t)snprintf(text + used, sizeof(text) - used,
+						 "%s %s %" PRIu64, i ? "," : ":",
+						 uses[i].what,
+						 stat->bytes[uses[i].item] >> 20);
+	}
+	field(page, "Memory", text);
+}
+
+static void add_modules(const struct page *page, const struct report *report)
+{
+	_cleanup_text struct text line = { 0 };
+
+	report_modules_format_line(&report->modules, &line);
+	if (line.size)
+		field(page, "Modules", text_get(&line));
+	if (report->modules.unknown.why[0])
+		field_of(page, line.size ? "" : "Modules", "(%s: %s)",
+			 line.size ? "no more" : "unknown", report->modules.unknown.why);
+}
+
+static void add_cpus(const struct page *page, const struct report *report)
+{
+	const struct report_cpus *cpus = &report->other_cpus;
+
+	if (!cpus->count && !cpus->unknown.why[0])
+		return;
+	heading(page, "Other CPUs");
+	report_cpus_format_text(cpus, page->text);
 }
 
 static void add_backtrace(const struct page *page, const struct report *report)
@@ -245,8 +288,11 @@ int report_format_text(const struct report *report,
 	add_when(&page, report);
 	add_kernel(&page, report);
 	add_task(&page, report);
+	add_memory(&page, report);
+	add_modules(&page, report);
 	add_backtrace(&page, report);
 	add_registers(&page, report);
+	add_cpus(&page, report);
 	add_locks(&page, report);
 	add_blocked(&page, report);
 	add_log(&page, report);

@@ -76,6 +76,36 @@ static void add_tasks(struct report *report)
 	SET(locks.edges->unknown, "no reason");
 }
 
+static void add_machine(struct report *report)
+{
+	struct report_cpu *cpus = calloc(3, sizeof(*cpus));
+	struct report_module *modules = calloc(2, sizeof(*modules));
+
+	assert_non_null(cpus);
+	assert_non_null(modules);
+	report->other_cpus.cpus = cpus;
+	report->other_cpus.count = 3;
+	report->other_cpus.left_out = 5;
+	for (uint32_t i = 0; i < 3; i++) {
+		report_task_done(&cpus[i].task);
+		cpus[i].id = i + 2;
+		cpus[i].task.pid = i == 2 ? 99 : 0;
+		SET(other_cpus.cpus[i].task.end, i == 2 ? "user" : "clean");
+		SET(other_cpus.cpus[i].task.comm, "name");
+	}
+	report->modules.modules = modules;
+	report->modules.count = 2;
+	SET(modules.modules[0].name, "guilty");
+	SET(modules.modules[0].taints, "OE");
+	SET(modules.modules[0].state, "live");
+	SET(modules.modules[1].name, "innocent");
+	modules[1].vaddr = UINT64_C(0xffffffffc0000000);
+	modules[1].size_bytes = 4096;
+	report->memory.bytes[MEMORY_TOTAL] = UINT64_C(2) << 30;
+	report->memory.bytes[MEMORY_FREE] = 0;
+	report->memory.known = 1u << MEMORY_TOTAL | 1u << MEMORY_FREE;
+}
+
 /* One in which everything is known. */
 static struct report *full_report(void)
 {
@@ -118,6 +148,7 @@ static struct report *full_report(void)
 	report->registers[0].value = UINT64_MAX;
 	strcpy(report->registers[1].name, "rip");
 	add_tasks(report);
+	add_machine(report);
 	report->log_tail = calloc(2, sizeof(char *));
 	assert_non_null(report->log_tail);
 	report->log_tail[0] = strdup("[    4.618278] first");
@@ -188,6 +219,15 @@ static void test_round_trip(void **state)
 	assert_string_equal(again->locks.edges[0].owner.channel, "pipe_read");
 	assert_true(again->locks.edges[0].lock_vaddr == UINT64_C(0xffff888012345678));
 	assert_int_equal(again->locks.edges[0].readers, 2);
+	assert_int_equal(again->other_cpus.count, 3);
+	assert_int_equal(again->other_cpus.cpus[2].id, 4);
+	assert_int_equal(again->other_cpus.cpus[2].task.pid, 99);
+	assert_int_equal(again->other_cpus.left_out, 5);
+	assert_int_equal(again->modules.count, 2);
+	assert_string_equal(again->modules.modules[0].taints, "OE");
+	assert_true(again->modules.modules[1].vaddr == UINT64_C(0xffffffffc0000000));
+	assert_int_equal(again->memory.known, report->memory.known);
+	assert_true(again->memory.bytes[MEMORY_TOTAL] == UINT64_C(2) << 30);
 }
 
 static void test_round_trip_unknown(void **state)
@@ -291,6 +331,12 @@ static void test_wrong(void **state)
 		{ "{\"blocked\": [{\"tasks\": [1]}]}", ERR_CORRUPT },
 		{ "{\"blocked\": [{\"stack\": []}]}", ERR_CORRUPT },
 		{ "{\"locks\": [1]}", ERR_CORRUPT },
+		{ "{\"other_cpus\": [1]}", ERR_CORRUPT },
+		{ "{\"other_cpus\": [{\"cpu\": 4294967296}]}", ERR_INVALID },
+		{ "{\"modules\": [[]]}", ERR_CORRUPT },
+		{ "{\"modules\": [{\"address\": \"1\"}]}", ERR_CORRUPT },
+		{ "{\"memory\": []}", ERR_CORRUPT },
+		{ "{\"memory\": {\"free\": -1}}", ERR_INVALID },
 		{ "{\"locks\": [{\"owner\": 1}]}", ERR_CORRUPT },
 		{ "{\"locks\": [{\"lock\": 1}]}", ERR_CORRUPT },
 		{ "{\"registers\": [{\"name\": \"rip\", \"value\": \"0x\"}]}",
@@ -397,6 +443,10 @@ static void test_text(void **state)
 	has(text, "\nBlocked tasks\n2 tasks, state D, in io_schedule, for up to 2 min 05 "
 		  "s:\n  dd (pid 80), rsync (pid 81)\n  #0     io_schedule+0x1/0x2\n");
 	has(text, "(and 3 more blocked tasks)\n");
+	has(text, "\nMemory     2048 MiB: free 0\n");
+	has(text, "\nModules    2 loaded, of them tainted: guilty (OE)\n");
+	has(text, "\nOther CPUs\nCPU 4: name (pid 99), in user space\nidle: CPU 2-3\n"
+		  "(and 5 more CPUs)\n");
 	has(text, "2 records could not be read");
 	has(text, "\n[    4.618278] first\n[    4.618279] last\n");
 	has(text, "\nFiles\n  dump  complete  1.0 MiB  /x\n");
