@@ -333,6 +333,23 @@ static void complete_task(const struct cause *cause, struct report *report)
 	report->panic_task_unknown.why[0] = '\0'; // the log's word is good enough
 }
 
+/*
+ * By the log's trace, which is all that there is where there is no dump: both are to meet
+ * in one group. By the panicking task's stack where the log has none.
+ */
+static void add_signature(const struct cause *cause, struct report *report)
+{
+	const struct report_task *task = &report->panic_task;
+
+	report->signature_of = cause->signature;
+	for (size_t i = 0; !cause->signature.count && i < task->frame_count; i++) {
+		if (task->frames[i].is_reliable)
+			signature_add(&report->signature_of, task->frames[i].function,
+				      task->frames[i].module);
+	}
+	signature_format(&report->signature_of, report->title, report->signature);
+}
+
 static int add_cause(const struct printk_log *log, struct report *report,
 		     struct cause *cause, struct err *err)
 {
@@ -353,6 +370,7 @@ static int add_cause(const struct printk_log *log, struct report *report,
 		snprintf(report->cause, sizeof(report->cause), "%s", cause->text);
 		snprintf(report->title, sizeof(report->title), "%s", cause->title);
 		snprintf(report->cause_source, sizeof(report->cause_source), "log");
+		add_signature(cause, report);
 		return 0;
 	}
 	say_unknown(&report->cause_unknown,
@@ -362,6 +380,7 @@ static int add_cause(const struct printk_log *log, struct report *report,
 			 frame.function);
 		snprintf(report->cause_source, sizeof(report->cause_source), "registers");
 	}
+	add_signature(cause, report);
 	return 0;
 }
 

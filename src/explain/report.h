@@ -17,6 +17,7 @@
 #include "explain/report_cpus.h"
 #include "explain/report_modules.h"
 #include "explain/report_task.h"
+#include "explain/signature.h"
 #include "explain/stack_group.h"
 #include "kernel/kernel.h"
 #include "kernel/memory_stat.h"
@@ -48,6 +49,9 @@ struct report {
 	struct report_unknown cause_unknown;
 
 	char title[160]; /* short, without addresses: groups equal crashes */
+
+	char signature[SIGNATURE_STRING_SIZE]; /* "" unknown */
+	struct signature signature_of;	       /* the frames in it */
 
 	int64_t crash_time; /* unix seconds; 0 unknown */
 	uint64_t uptime_ms; /* by the last line of the log; 0 unknown */

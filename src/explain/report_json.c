@@ -38,6 +38,18 @@ static int put_kernel(json_t *root, const struct report *report)
 	return json_object_set_new(root, "kernel", kernel) | r;
 }
 
+static int put_signature(json_t *root, const struct report *report)
+{
+	const struct signature *signature = &report->signature_of;
+	json_t *frames = json_array();
+	int r = member_put_string(root, "signature", report->signature);
+
+	for (size_t i = 0; i < signature->count; i++)
+		r |= json_array_append_new(frames,
+					   member_new_string(signature->frames[i]));
+	return json_object_set_new(root, "signature_frames", frames) | r;
+}
+
 static int put_task(json_t *root, const struct report *report)
 {
 	const struct report_task *task = &report->panic_task;
@@ -145,6 +157,7 @@ int report_to_json(const struct report *report, json_t **ret, struct err *err)
 	r |= member_put_string(root, "title", report->title);
 	r |= member_put_number(root, "crash_time", (uint64_t)MAX(report->crash_time, 0));
 	r |= member_put_number(root, "uptime_ms", report->uptime_ms);
+	r |= put_signature(root, report);
 	r |= put_kernel(root, report);
 	r |= member_put_string(root, "hardware", report->hardware);
 	r |= member_put_number(root, "cpu_count", report->cpu_count);
@@ -294,6 +307,26 @@ static int parse_log(const json_t *root, struct report *report, struct err *err)
 	return r;
 }
 
+static int parse_signature(const json_t *root, struct report *report, struct err *err)
+{
+	struct signature *signature = &report->signature_of;
+	const json_t *frames = NULL;
+	int r = member_get_array(root, "signature_frames", SIGNATURE_FRAMES, &frames,
+				 err);
+
+	for (size_t i = 0; r == 0 && i < json_array_size(frames); i++) {
+		const json_t *frame = json_array_get(frames, i);
+
+		if (!json_is_string(frame))
+			return err_set(err, ERR_CORRUPT,
+				       "a frame of the signature is not a string");
+		field_clean(json_string_value(frame), signature->frames[i],
+			    sizeof(signature->frames[i]));
+		signature->count = i + 1;
+	}
+	return r;
+}
+
 static int parse_strings(const json_t *root, const json_t *kernel, struct report *report,
 			 struct err *err)
 {
@@ -309,6 +342,7 @@ static int parse_strings(const json_t *root, const json_t *kernel, struct report
 		STRING(root, "cause_source", cause_source),
 		STRING(root, "cause_unknown", cause_unknown.why),
 		STRING(root, "title", title),
+		STRING(root, "signature", signature),
 		STRING(root, "hardware", hardware),
 		STRING(root, "kernel_unknown", kernel_unknown.why),
 		STRING(root, "panic_task_unknown", panic_task_unknown.why),
@@ -377,6 +411,8 @@ static int parse(const json_t *root, struct report *report, struct err *err)
 		r = parse_task(root, &report->panic_task, err);
 	if (r == 0)
 		r = parse_registers(root, report, err);
+	if (r == 0)
+		r = parse_signature(root, report, err);
 	if (r == 0)
 		r = parse_tasks(root, report, err);
 	if (r == 0)

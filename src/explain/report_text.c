@@ -74,6 +74,8 @@ static void add_cause(const struct page *page, const struct report *report)
 	else if (report->title[0])
 		field_of(page, "Title", "%s (by the %s alone)", report->title,
 			 report->cause_source);
+	if (report->signature[0])
+		field(page, "Signature", report->signature);
 }
 
 static void add_when(const struct page *page, const struct report *report)

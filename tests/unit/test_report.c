@@ -116,6 +116,10 @@ static struct report *full_report(void)
 	SET(cause, "crash triggered by sysrq (c), by task sh (pid 71)");
 	SET(cause_source, "log");
 	SET(title, "sysrq: crash");
+	SET(signature, "v1-0123456789abcdef");
+	SET(signature_of.frames[0], "sysrq_handle_crash");
+	SET(signature_of.frames[1], "init [module]");
+	report->signature_of.count = 2;
 	report->crash_time = 1795555914;
 	report->uptime_ms = 4618;
 	SET(release, "6.12.0-test");
@@ -208,6 +212,9 @@ static void test_round_trip(void **state)
 	assert_int_equal(again->log_tail_count, 2);
 	assert_string_equal(again->log_tail[1], report->log_tail[1]);
 	assert_int_equal(again->log_count, 430);
+	assert_string_equal(again->signature, "v1-0123456789abcdef");
+	assert_int_equal(again->signature_of.count, 2);
+	assert_string_equal(again->signature_of.frames[1], "init [module]");
 	assert_int_equal(again->task_count, 141);
 	assert_int_equal(again->blocked.count, 1);
 	assert_int_equal(stack_groups_tasks(&again->blocked), 5);
@@ -334,6 +341,8 @@ static void test_wrong(void **state)
 		{ "{\"other_cpus\": [1]}", ERR_CORRUPT },
 		{ "{\"other_cpus\": [{\"cpu\": 4294967296}]}", ERR_INVALID },
 		{ "{\"modules\": [[]]}", ERR_CORRUPT },
+		{ "{\"signature_frames\": [1]}", ERR_CORRUPT },
+		{ "{\"signature_frames\": [\"\",\"\",\"\",\"\",\"\",\"\"]}", ERR_LIMIT },
 		{ "{\"modules\": [{\"address\": \"1\"}]}", ERR_CORRUPT },
 		{ "{\"memory\": []}", ERR_CORRUPT },
 		{ "{\"memory\": {\"free\": -1}}", ERR_INVALID },
@@ -402,6 +411,52 @@ static void test_invalid_utf8(void **state)
 	}
 }
 
+static struct signature make_signature(const char *const *functions)
+{
+	struct signature signature = { 0 };
+
+	for (size_t i = 0; functions[i]; i++)
+		signature_add(&signature, functions[i], "");
+	return signature;
+}
+
+static void test_signature(void **state)
+{
+	static const char *const one[] = { "panic",	     "victim.isra.0",	"victim",
+					   "_raw_spin_lock", "__x64_sys_write", NULL };
+	static const char *const same[] = { "victim", "__arm64_sys_write",
+					    "do_syscall_64", NULL };
+	static const char *const other[] = { "victim", "read", NULL };
+	static const char *const many[] = { "f1", "f2", "f3", "f4", "f5", "f6", NULL };
+	struct signature a = make_signature(one), b = make_signature(same),
+			 c = make_signature(other), d = make_signature(many);
+	struct signature none = { 0 };
+	char x[SIGNATURE_STRING_SIZE], y[SIGNATURE_STRING_SIZE];
+
+	assert_int_equal(a.count, 2);
+	assert_string_equal(a.frames[0], "victim");
+	assert_string_equal(a.frames[1], "write");
+	signature_format(&a, "WARNING in victim", x);
+	signature_format(&b, "WARNING in elsewhere", y); // the kind and the frames count
+	assert_string_equal(x, y);
+	signature_format(&c, "WARNING in victim", y);
+	assert_string_not_equal(x, y);
+	signature_format(&a, "KASAN in victim", y);
+	assert_string_not_equal(x, y);
+	signature_format(&none, "kernel panic: no pages in the pool", x);
+	signature_format(&none, "kernel panic: no pages", y);
+	assert_string_not_equal(x, y);
+	signature_format(&none, "", x);
+	assert_string_equal(x, "");
+	assert_int_equal(d.count, SIGNATURE_FRAMES);
+	signature_add(&none, "init", "module");
+	assert_string_equal(none.frames[0], "init [module]");
+
+	/* What has been handed out once stays so: else SIGNATURE_VERSION must grow. */
+	signature_format(&a, "WARNING in victim", x);
+	assert_string_equal(x, "v1-f958fdc4fcda19de");
+}
+
 static char *to_text(const struct report *report, bool colour)
 {
 	struct report_text_options options = {
@@ -427,6 +482,7 @@ static void test_text(void **state)
 
 	assert_int_equal(strncmp(text, "CAUSE      crash triggered by sysrq", 35), 0);
 	has(text, "\nWhen       2026-11-24 21:31:54 UTC, 4.6 s after boot\n");
+	has(text, "\nSignature  v1-0123456789abcdef\n");
 	has(text, "\nKernel     6.12.0-test #1 SMP some day\n");
 	has(text,
 	    "\nTaints     W (earlier warning), O (out-of-tree module), E (unsigned");
@@ -578,6 +634,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_signature),
 		cmocka_unit_test(test_round_trip_unknown),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_damaged),
