@@ -28,7 +28,6 @@ EPITAPH = ROOT / 'build/epitaph'
 PYTHON = sys.executable
 SUITES = ('style', 'unit', 'cli', 'real', 'vm')
 LABS = [(series, trigger) for series in assets.SERIES for trigger in ('sysrq', 'null')]
-# Rings of waiters with a head in the lock; who has it is not known of others yet.
 LABS += [(series, 'locks') for series in ('6.1', '6.12')]
 
 

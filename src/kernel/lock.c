@@ -23,10 +23,13 @@
 #define RWSEM_READER_OWNED  UINT64_C(1)
 
 struct lock_layout {
-	uint64_t list, task;	   /* of the waiter */
-	uint64_t wait_list, owner; /* of the lock */
-	uint64_t count;		   /* of a rw_semaphore */
-	char missing[160];	   /* why all this is not known; "" it is */
+	uint64_t list, task;   /* of the waiter */
+	uint64_t owner;	       /* of the lock */
+	uint64_t wait_list;    /* its head of the ring; or: */
+	uint64_t first_waiter; /* a pointer to one of the waiters */
+	bool has_head;
+	uint64_t count;	   /* of a rw_semaphore */
+	char missing[160]; /* why all this is not known; "" it is */
 };
 
 struct locks {
@@ -36,7 +39,7 @@ struct locks {
 	size_t task_count;
 };
 
-static void layout_read(struct kernel *kernel, const char *const paths[5],
+static void layout_read(struct kernel *kernel, const char *const paths[6],
 			struct lock_layout *ret)
 {
 	uint64_t *const offsets[] = { &ret->list, &ret->task, &ret->wait_list,
@@ -44,7 +47,11 @@ static void layout_read(struct kernel *kernel, const char *const paths[5],
 	struct err why = { 0 };
 
 	*ret = (struct lock_layout){ 0 };
+	if (kernel_offset(kernel, paths[5], &ret->first_waiter, NULL) < 0)
+		ret->has_head = true;
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		if (offsets[i] == &ret->wait_list && !ret->has_head)
+			continue;
 		if (paths[i] && kernel_offset(kernel, paths[i], offsets[i], &why) < 0) {
 			snprintf(ret->missing, sizeof(ret->missing), "%.159s",
 				 err_text(&why));
@@ -63,12 +70,16 @@ static int compare_u64(const void *a, const void *b)
 int locks_new(struct kernel *kernel, const struct task_list *tasks, struct locks **ret,
 	      struct err *err)
 {
-	static const char *const mutex[5] = { "mutex_waiter.list", "mutex_waiter.task",
-					      "mutex.wait_list", "mutex.owner", NULL };
-	static const char *const rwsem[5] = { "rwsem_waiter.list", "rwsem_waiter.task",
-					      "rw_semaphore.wait_list",
-					      "rw_semaphore.owner",
-					      "rw_semaphore.count" };
+	static const char *const mutex[6] = { "mutex_waiter.list",
+					      "mutex_waiter.task",
+					      "mutex.wait_list",
+					      "mutex.owner",
+					      NULL,
+					      "mutex.first_waiter" };
+	static const char *const rwsem[6] = {
+		"rwsem_waiter.list",  "rwsem_waiter.task",  "rw_semaphore.wait_list",
+		"rw_semaphore.owner", "rw_semaphore.count", "rw_semaphore.first_waiter"
+	};
 	struct locks *locks = calloc(1, sizeof(*locks));
 
 	if (locks)
@@ -223,6 +234,69 @@ static int find_lock(struct locks *locks, const struct lock_layout *layout, uint
 		       LOCK_WAITERS_MAX);
 }
 
+/* Is @wanted one of the ring that @node is in? */
+static bool ring_has(struct kernel *kernel, uint64_t node, uint64_t wanted)
+{
+	uint64_t at = node;
+
+	for (size_t steps = 0; steps < LOCK_WAITERS_MAX; steps++) {
+		if (at == wanted)
+			return true;
+		if (kernel_read_u64(kernel, at, &at, NULL) < 0 || at == node)
+			return false;
+	}
+	return false;
+}
+
+/* A mutex's owner is a task that lives, or nobody; of a rw_semaphore it may be gone. */
+static bool has_likely_owner(struct locks *locks, const struct lock_layout *layout,
+			     uint64_t vaddr)
+{
+	uint64_t owner;
+
+	if (kernel_read_u64(locks->kernel, vaddr + layout->owner, &owner, NULL) < 0)
+		return false;
+	return layout == &locks->rwsem || !(owner & ~OWNER_FLAGS) ||
+	       is_task(locks, owner & ~OWNER_FLAGS);
+}
+
+/*
+ * All nodes of the ring are waiters. Whoever waits for a lock has its address on the
+ * stack: of all that is there, the only one that is a lock and knows one of the ring. A
+ * lock is not where the code that waits for it has its own variables.
+ */
+static int find_pointed_lock(struct locks *locks, const struct lock_layout *layout,
+			     uint64_t node, uint64_t low, uint64_t high, uint64_t *ret,
+			     struct err *err)
+{
+	uint64_t lock = 0;
+
+	for (uint64_t at = low & ~UINT64_C(7); at < high + LOCK_CALLER_MAX; at += 8) {
+		uint64_t value, first;
+
+		if (kernel_read_u64(locks->kernel, at, &value, NULL) < 0)
+			break;
+		if (!(value >> 63) || (value & 7) || value == lock ||
+		    (value >= low && value < high) ||
+		    kernel_read_u64(locks->kernel, value + layout->first_waiter, &first,
+				    NULL) < 0 ||
+		    !is_lock(locks, layout, value) ||
+		    !has_likely_owner(locks, layout, value) ||
+		    !ring_has(locks->kernel, node, first + layout->list))
+			continue;
+		if (lock)
+			return err_set(err, ERR_CORRUPT,
+				       "two locks claim its waiter: 0x%" PRIx64
+				       " and 0x%" PRIx64,
+				       lock, value);
+		lock = value;
+	}
+	if (!lock)
+		return err_set(err, ERR_NOTFOUND, "no address of a lock is on its stack");
+	*ret = lock;
+	return 0;
+}
+
 /* ---- who has it ---- */
 
 static int find_owner(struct locks *locks, const struct lock_layout *layout,
@@ -271,8 +345,12 @@ void lock_wait_read(struct locks *locks, const struct task *task, enum lock_kind
 	if (r == 0)
 		r = find_waiter(locks, layout, task->vaddr, low,
 				MIN(high, low + LOCK_STACK_MAX), &node, &why);
-	if (r == 0)
+	if (r == 0 && layout->has_head)
 		r = find_lock(locks, layout, node, &wait.lock_vaddr, &why);
+	else if (r == 0)
+		r = find_pointed_lock(locks, layout, node, low,
+				      MIN(high, low + LOCK_STACK_MAX), &wait.lock_vaddr,
+				      &why);
 	if (r == 0)
 		r = find_owner(locks, layout, &wait, &why);
 	if (r < 0)

@@ -10,8 +10,11 @@
  * names this task, its neighbours in the ring point back to it, and the lock that the
  * ring leads to says that it has waiters.
  *
+ * Since v7.x (mutex.first_waiter) the ring has no head. The lock is then one that the
+ * stack points to, and that points into the ring itself.
+ *
  * Not known here: locks of PREEMPT_RT, semaphores, completions, bits and events: nobody
- * writes down who will end such a wait. Rings without a head (v7.x: first_waiter).
+ * writes down who will end such a wait.
  */
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H
@@ -25,7 +28,8 @@
 #include "kernel/task.h"
 #include "kernel/unwind.h"
 
-#define LOCK_WAITERS_MAX 4096	     /* of one lock that are walked past */
+#define LOCK_WAITERS_MAX 4096 /* of one lock that are walked past */
+#define LOCK_CALLER_MAX	 256  /* and of its callers' stack for the lock's address */
 #define LOCK_STACK_MAX	 (16u << 10) /* searched for a waiter: THREAD_SIZE */
 
 enum lock_kind { /* and how it is wanted */

@@ -177,6 +177,61 @@ static void test_missing(void **state)
 	check(read_wait(&f, 2, LOCK_RWSEM_READ), 0, 0, 0, "rwsem_waiter.list");
 }
 
+/* Since v7.x: no head, the lock points to a waiter and the stack to the lock. */
+static void init_headless(struct fake_kernel *f)
+{
+	init(f);
+	fake_vmcoreinfo(&f->memory, "OFFSET(mutex.first_waiter)=%d", MUTEX_LIST);
+	fake_u64(&f->memory, LOCK + MUTEX_OWNER, TASK(OWNER) | 1);
+	fake_u64(&f->memory, LOCK + MUTEX_LIST, WAITER(2));
+	fake_list_head(f, WAITER(2));
+	fake_list_add_tail(f, WAITER(3), WAITER(2));
+	for (int i = 2; i <= 3; i++) {
+		fake_u64(&f->memory, WAITER(i) + WAITER_TASK, TASK(i));
+		fake_u64(&f->memory, LOW(i) + 0x20, LOCK);
+		fake_u64(&f->memory, LOW(i) + 0x48, LOCK);
+		fake_u64(&f->memory, LOW(i) + 0x50, TASK(i)); // no lock
+	}
+}
+
+static void test_headless(void **state)
+{
+	struct fake_kernel f;
+
+	for (int i = 2; i <= 3; i++) {
+		init_headless(&f);
+		check(read_wait(&f, i, LOCK_MUTEX), LOCK, TASK(OWNER), 0, NULL);
+	}
+	/* the lock knows of no waiters, or of others */
+	init_headless(&f);
+	fake_u64(&f.memory, LOCK + MUTEX_OWNER, TASK(OWNER));
+	check(read_wait(&f, 2, LOCK_MUTEX), 0, 0, 0, "no address of a lock");
+	init_headless(&f);
+	fake_u64(&f.memory, LOCK + MUTEX_LIST, WAITER(4));
+	check(read_wait(&f, 2, LOCK_MUTEX), 0, 0, 0, "no address of a lock");
+	/* words that look like one: on the stack itself, or of an owner that is no task
+	 */
+	init_headless(&f);
+	fake_u64(&f.memory, LOW(2) + 0x30, LOW(2) + 0x100);
+	fake_u64(&f.memory, LOW(2) + 0x100 + MUTEX_OWNER, TASK(OWNER) | 1);
+	fake_u64(&f.memory, LOW(2) + 0x100 + MUTEX_LIST, WAITER(3));
+	fake_u64(&f.memory, LOW(2) + 0x38, LOCK + 0x100);
+	fake_u64(&f.memory, LOCK + 0x100 + MUTEX_OWNER, LOCK | 1);
+	fake_u64(&f.memory, LOCK + 0x100 + MUTEX_LIST, WAITER(3));
+	check(read_wait(&f, 2, LOCK_MUTEX), LOCK, TASK(OWNER), 0, NULL);
+	/* a ring that does not come back to where it began */
+	init_headless(&f);
+	fake_u64(&f.memory, LOCK + MUTEX_LIST, WAITER(4));
+	fake_u64(&f.memory, WAITER(3), WAITER(3));
+	check(read_wait(&f, 2, LOCK_MUTEX), 0, 0, 0, "no waiter");
+	/* two that claim it */
+	init_headless(&f);
+	fake_u64(&f.memory, LOCK + 0x100 + MUTEX_OWNER, TASK(OWNER) | 1);
+	fake_u64(&f.memory, LOCK + 0x100 + MUTEX_LIST, WAITER(3));
+	fake_u64(&f.memory, LOW(2) + 0x30, LOCK + 0x100);
+	check(read_wait(&f, 2, LOCK_MUTEX), 0, 0, 0, "two locks");
+}
+
 /* Names of functions decide, and only the kernel's own. */
 static void test_no_slow_path(void **state)
 {
@@ -268,7 +323,7 @@ int main(void)
 		cmocka_unit_test(test_mutex),	cmocka_unit_test(test_rwsem),
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_channel), cmocka_unit_test(test_no_slow_path),
-		cmocka_unit_test(test_since),
+		cmocka_unit_test(test_since),	cmocka_unit_test(test_headless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
