@@ -8,7 +8,7 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_INCOMPLETE = 3, /* a result was made, but it is not whole */
-	EXIT_NOT_READY = 4,  /* status: a panic now would be lost */
+	EXIT_NOT_READY = 4,  /* status, check: a panic now would be lost */
 };
 
 #endif

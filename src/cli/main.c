@@ -10,7 +10,7 @@
 
 /* Each ends with NULL. */
 static const struct command *const before[] = {
-	&cmd_status, &cmd_arm, &cmd_disarm, &cmd_rehearse, NULL,
+	&cmd_check, &cmd_status, &cmd_arm, &cmd_disarm, &cmd_rehearse, &cmd_kconfig, NULL,
 };
 
 static const struct command *const after[] = {

@@ -149,16 +149,26 @@ static int plan_cmdline(struct arm_plan *plan, const struct config *config,
 	return crash_cmdline_build(&from, &plan->cmdline, err);
 }
 
+uint64_t arm_load_bytes(const struct kernel_image *kernel,
+			const struct capture_image_size *image)
+{
+	return kernel->init_size_bytes + image->file_bytes + LOAD_EXTRA_BYTES;
+}
+
+uint64_t arm_needed_bytes(const struct kernel_image *kernel,
+			  const struct capture_image_size *image)
+{
+	return kernel->init_size_bytes + RUN_EXTRA_BYTES + image->file_bytes +
+	       image->unpacked_bytes + image->unpacked_bytes / 10;
+}
+
 /* A load that can't fit would cost the crash kernel that is loaded now. */
 static int plan_sizes(struct arm_plan *plan, const struct log *log, struct err *err)
 {
 	const uint64_t reserved = plan->kexec.reserved_bytes;
-	uint64_t load =
-		plan->kernel.init_size_bytes + plan->image.file_bytes + LOAD_EXTRA_BYTES;
+	uint64_t load = arm_load_bytes(&plan->kernel, &plan->image);
 
-	plan->needed_bytes = plan->kernel.init_size_bytes + RUN_EXTRA_BYTES +
-			     plan->image.file_bytes + plan->image.unpacked_bytes +
-			     plan->image.unpacked_bytes / 10;
+	plan->needed_bytes = arm_needed_bytes(&plan->kernel, &plan->image);
 	if (load > reserved)
 		return err_set(
 			err, ERR_LIMIT,

@@ -50,6 +50,13 @@ int arm_plan_describe(const struct arm_plan *plan, struct armed *ret, struct err
 int arm_plan_apply(struct arm_plan *plan, const struct config *config,
 		   const struct log *log, struct armed *ret, struct err *err);
 
+/* Of the reservation: without the first nothing can be loaded; the second, an estimate
+ * from above, is enough to run. */
+uint64_t arm_load_bytes(const struct kernel_image *kernel,
+			const struct capture_image_size *image);
+uint64_t arm_needed_bytes(const struct kernel_image *kernel,
+			  const struct capture_image_size *image);
+
 /* Unloads, takes back what arming changed, forgets the state. Fine if nothing is loaded.
  */
 int arm_disarm(const struct log *log, struct err *err);

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Does the kernel panic where it should, and what is there if the crash kernel fails? */
+#include <stdio.h>
+#include <string.h>
+
+#include "prepare/requirement.h"
+
+#define WATCHDOG "/sys/class/watchdog/watchdog0"
+#define BACKEND	 "/sys/module/pstore/parameters/backend"
+
+void probe_sysctl(const struct check_subject *subject, const struct requirement *row,
+		  struct finding *finding)
+{
+	char line[64];
+
+	if (!check_subject_has(subject, "/proc/sys/kernel"))
+		finding_set(finding, REQUIREMENT_UNKNOWN, "", NULL,
+			    "there is no /proc/sys/kernel to be seen");
+	else if (!check_subject_has(subject, row->file))
+		finding_set(finding, row->missing, "", "use a kernel that has it",
+			    "this kernel has no %s", row->file);
+	else if (!check_subject_line(subject, row->file, line, sizeof(line)))
+		finding_set(finding, REQUIREMENT_UNKNOWN, row->file, NULL,
+			    "it can't be read");
+	else
+		finding_set(finding, strcmp(line, "0") ? REQUIREMENT_OK : row->missing,
+			    row->file, NULL, "%s", line);
+}
+
+void probe_watchdog(const struct check_subject *subject, const struct requirement *row,
+		    struct finding *finding)
+{
+	char identity[96] = "a watchdog", state[32] = "", timeout[32] = "?";
+
+	if (!subject->has_sysfs) {
+		finding_set(finding, REQUIREMENT_UNKNOWN, "", NULL,
+			    "there is no /sys to be seen");
+		return;
+	}
+	if (!check_subject_has(subject, WATCHDOG)) {
+		finding_set(finding, row->missing, "", NULL, "none");
+		return;
+	}
+	check_subject_line(subject, WATCHDOG "/identity", identity, sizeof(identity));
+	check_subject_line(subject, WATCHDOG "/state", state, sizeof(state));
+	check_subject_line(subject, WATCHDOG "/timeout", timeout, sizeof(timeout));
+	if (strcmp(state, "active") == 0)
+		finding_set(finding, REQUIREMENT_OK, WATCHDOG, NULL, "%s, %s s", identity,
+			    timeout);
+	else
+		finding_set(finding, row->missing, WATCHDOG,
+			    "let it run: RuntimeWatchdogSec= in "
+			    "/etc/systemd/system.conf",
+			    "%s, %s", identity, state[0] ? state : "not known to run");
+}
+
+void probe_pstore(const struct check_subject *subject, const struct requirement *row,
+		  struct finding *finding)
+{
+	char backend[64];
+
+	if (!subject->has_sysfs)
+		finding_set(finding, REQUIREMENT_UNKNOWN, "", NULL,
+			    "there is no /sys to be seen");
+	else if (!check_subject_line(subject, BACKEND, backend, sizeof(backend)) ||
+		 strcmp(backend, "(null)") == 0)
+		finding_set(finding, row->missing, "", NULL, "none");
+	else
+		finding_set(finding, REQUIREMENT_OK, BACKEND, NULL, "%s", backend);
+}
