@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/crash.h"
+#include "explain/stack_group.h"
 #include "kernel/cpu.h"
 #include "kernel/task.h"
 #include "record/field.h"
@@ -15,7 +16,7 @@
 
 struct bt {
 	struct cli *cli;
-	bool all;
+	bool all, blocked, group;
 	int32_t pids[BT_PIDS_MAX];
 	bool found[BT_PIDS_MAX];
 	size_t pid_count;
@@ -78,7 +79,7 @@ static const struct cpu *find_cpu(const struct cpu_list *cpus, const struct task
 
 static bool is_wanted(struct bt *bt, const struct task *task)
 {
-	bool wanted = bt->all;
+	bool wanted = bt->all || (bt->blocked && task->state == 'D');
 
 	for (size_t i = 0; i < bt->pid_count; i++) {
 		if (bt->pids[i] == task->pid)
@@ -137,6 +138,65 @@ static int from_tasks(struct bt *bt, struct kernel *kernel, struct err *err)
 	return r;
 }
 
+static int emit_groups(struct bt *bt, const struct stack_groups *groups, struct err *err)
+{
+	_cleanup_text struct text text = { 0 };
+
+	if (bt->cli->json) {
+		json_decref(bt->tasks);
+		bt->tasks = stack_groups_new_json(groups);
+		return bt->tasks ? 0 : err_nomem(err);
+	}
+	for (size_t i = 0; i < groups->count; i++) {
+		text_add(&text, i ? "\n" : "");
+		stack_group_format_text(&groups->groups[i], &text);
+	}
+	fputs(text_get(&text), stdout);
+	return text_check(&text, err);
+}
+
+/* A dead task's stack is gone in the kernel itself. */
+static bool is_lost(const struct stack_group *group)
+{
+	return !strcmp(group->stack.end, "broken") ||
+	       (group->unknown[0] && group->stack.state != 'Z' &&
+		group->stack.state != 'X');
+}
+
+static int from_groups(struct bt *bt, struct kernel *kernel, struct err *err)
+{
+	_cleanup_survey struct survey survey = { 0 };
+	_cleanup_stack_groups struct stack_groups groups = { 0 };
+	int r = survey_open(kernel, TASK_COUNT_MAX, &survey, err);
+
+	for (size_t i = 0; r == 0 && i < survey.list.count; i++) {
+		struct survey_task task;
+
+		if (bt->blocked && survey.list.tasks[i].state != 'D')
+			continue;
+		survey_look(&survey, i, &task);
+		r = stack_groups_add(&groups, &survey, &task, STACK_GROUPS_MAX, err);
+	}
+	if (r < 0)
+		return r;
+	stack_groups_sort(&groups);
+	for (size_t i = 0; i < groups.count; i++)
+		bt->is_incomplete |= is_lost(&groups.groups[i]);
+	if (survey.no_cpus[0])
+		log_warning(&bt->cli->log,
+			    "tasks that were running have no backtrace: %s",
+			    survey.no_cpus);
+	if (survey.list.is_cut)
+		log_warning(&bt->cli->log, "incomplete: the list of tasks broke off: %s",
+			    survey.list.cut_why);
+	if (groups.left_out)
+		log_warning(&bt->cli->log,
+			    "incomplete: %zu tasks with more different stacks than %d",
+			    groups.left_out, STACK_GROUPS_MAX);
+	bt->is_incomplete |= survey.no_cpus[0] || survey.list.is_cut || groups.left_out;
+	return emit_groups(bt, &groups, err);
+}
+
 static int from_report(struct bt *bt, const struct crash *crash, struct err *err)
 {
 	_cleanup_report struct report *report = NULL;
@@ -156,13 +216,15 @@ static int from_report(struct bt *bt, const struct crash *crash, struct err *err
 static int print_backtraces(struct bt *bt, const struct crash *crash)
 {
 	struct err err = { 0 };
-	bool wants_tasks = bt->all || bt->pid_count;
+	bool wants_tasks = bt->all || bt->blocked || bt->group || bt->pid_count;
 	int r;
 
 	if (wants_tasks && !crash->kernel)
 		r = err_set(&err, ERR_NOTFOUND,
 			    "only the panicking task's backtrace is known: %s",
 			    crash->no_kernel);
+	else if (bt->group)
+		r = from_groups(bt, crash->kernel, &err);
 	else if (wants_tasks)
 		r = from_tasks(bt, crash->kernel, &err);
 	else
@@ -192,9 +254,9 @@ static int run_bt(struct bt *bt, const char *name)
 		return code;
 	}
 	json_code = crash_print_json(
-		bt->cli,
-		json_pack("{s:i, s:s, s:o}", "schema_version", BT_SCHEMA_VERSION,
-			  "source", crash_source_name(bt->source), "tasks", bt->tasks));
+		bt->cli, json_pack("{s:i, s:s, s:o}", "schema_version", BT_SCHEMA_VERSION,
+				   "source", crash_source_name(bt->source),
+				   bt->group ? "groups" : "tasks", bt->tasks));
 	return json_code == EXIT_DONE ? code : json_code;
 }
 
@@ -205,22 +267,23 @@ static bool is_pid(const char *text)
 	return digits && !text[digits] && digits <= BT_PID_DIGITS;
 }
 
-enum {
-	OPTION_ALL = 1000
-};
-
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "all", no_argument, NULL, OPTION_ALL },
+		{ "all", no_argument, NULL, 'a' },
+		{ "blocked", no_argument, NULL, 'b' },
+		{ "group", no_argument, NULL, 'g' },
 		{ 0 },
 	};
 	struct bt bt = { .cli = cli };
 	const char *name = NULL;
 	int c;
 
-	while ((c = cli_option(cli, &cmd_bt, argc, argv, "a", options)) >= 0)
-		bt.all = true;
+	while ((c = cli_option(cli, &cmd_bt, argc, argv, "abg", options)) >= 0) {
+		bt.all |= c == 'a';
+		bt.blocked |= c == 'b';
+		bt.group |= c == 'g';
+	}
 	if (c != -1)
 		return cli_exit(c);
 	if (optind < argc && !is_pid(argv[optind]))
@@ -232,6 +295,10 @@ static int run(struct cli *cli, int argc, char **argv)
 			return cli_usage(cli, "more than %d PIDs", BT_PIDS_MAX);
 		bt.pids[bt.pid_count++] = (int32_t)strtol(argv[optind], NULL, 10);
 	}
+	if (bt.group && bt.pid_count)
+		return cli_usage(cli, "--group is for all tasks or the blocked ones");
+	if (bt.all && bt.blocked)
+		return cli_usage(cli, "--all and --blocked are two different things");
 	return run_bt(&bt, name);
 }
 
@@ -239,7 +306,9 @@ const struct command cmd_bt = {
 	.name = "bt",
 	.arguments = "[OPTION...] [RECORD|DUMP] [PID...]",
 	.summary = "print kernel stacks, without a PID the panicking task's",
-	.options = "  -a, --all            every task\n",
+	.options = "  -a, --all            every task\n"
+		   "  -b, --blocked        those in state D\n"
+		   "  -g, --group          equal stacks once, the most frequent first\n",
 	.has_json = true,
 	.run = run,
 };

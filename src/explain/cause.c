@@ -183,6 +183,7 @@ struct tale {
 	struct oops_frame ip, frame,
 		line_frame; /* frame: the first that is no plumbing */
 	struct oops_frame any_frame;
+	struct signature signature;
 	bool has_trace;
 };
 
@@ -320,13 +321,17 @@ static void note_frame(struct tale *tale, const char *line)
 	struct oops_frame frame;
 
 	if (oops_parse_ip(line, &frame)) {
-		if (!tale->ip.function[0])
-			tale->ip = frame;
+		if (tale->ip.function[0])
+			return;
+		tale->ip = frame;
+		if (!tale->has_trace)
+			signature_add(&tale->signature, frame.function, frame.module);
 		return;
 	}
 	if (!oops_parse_frame(line, &frame) || !frame.is_reliable)
 		return;
 	tale->has_trace = true;
+	signature_add(&tale->signature, frame.function, frame.module);
 	if (!tale->any_frame.function[0])
 		tale->any_frame = frame;
 	if (!tale->frame.function[0] && !cause_is_plumbing(frame.function))
@@ -400,42 +405,6 @@ static const struct oops_frame *choose_frame(const struct tale *tale,
 	return tale->any_frame.function[0] ? &tale->any_frame : NULL;
 }
 
-/* Names of one function that differ by compiler and architecture made equal. */
-static void plain_function(const char *function, char *ret, size_t size)
-{
-	static const char *const prefixes[] = { "__x64_sys_",
-						"__ia32_sys_",
-						"__arm64_sys_",
-						"__se_sys_",
-						"__do_sys_",
-						"__ia32_compat_sys_",
-						"__se_compat_sys_",
-						"__do_compat_sys_",
-						"SYSC_",
-						"SyS_",
-						"C_SYSC_",
-						"compat_SyS_",
-						"ksys_" };
-	static const char *const suffixes[] = { ".isra.", ".constprop.", ".part.",
-						".cold", ".llvm." };
-	size_t length;
-
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		if (!strncmp(function, prefixes[i], strlen(prefixes[i]))) {
-			function += strlen(prefixes[i]);
-			break;
-		}
-	}
-	length = strlen(function);
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		const char *at = strstr(function, suffixes[i]);
-
-		if (at && (size_t)(at - function) < length)
-			length = (size_t)(at - function);
-	}
-	copy_text(ret, size, function, length);
-}
-
 /* Numbers that differ from crash to crash taken out: "ADDR" for long ones, "NUM". */
 static void plain_message(const char *message, char *ret, size_t size)
 {
@@ -486,7 +455,7 @@ static bool format_part(const struct tale *tale, const struct oops_frame *frame,
 		snprintf(ret, size, frame->module[0] ? " in %s [%s]" : " in %s",
 			 frame->function, frame->module);
 	else if (!strcmp(name, "f") && frame) {
-		plain_function(frame->function, plain, sizeof(plain));
+		oops_plain_function(frame->function, plain, sizeof(plain));
 		snprintf(ret, size, " in %s", plain);
 	} else if (!strcmp(name, "access"))
 		snprintf(ret, size, "%s", tale->access ? tale->access : "access");
@@ -555,6 +524,7 @@ static void tell(const struct tale *tale, const struct oops_frame *fallback,
 		ret->pid = tale->who.pid;
 	}
 	ret->cpu = tale->who.cpu;
+	ret->signature = tale->signature;
 }
 
 static void note_hardware(const char *line, struct cause *ret)

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "explain/oops_text.h"
+#include "explain/signature.h"
 #include "kernel/printk.h"
 
 /* How far a story goes on after the line that begins it. */
@@ -28,6 +29,7 @@ struct cause {
 	/* What the story names itself; "" and UINT32_MAX where it does not. */
 	char function[OOPS_NAME_SIZE];
 	char module[64];
+	struct signature signature; /* of the story's trace; no frames without one */
 	char comm[17];
 	int32_t pid; /* -1 */
 	uint32_t cpu;

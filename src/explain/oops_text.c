@@ -2,6 +2,8 @@
 #include "explain/oops_text.h"
 
 #include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,4 +255,39 @@ bool oops_parse_who(const char *line, struct oops_who *ret)
 	who.pid = (int32_t)pid;
 	*ret = who;
 	return true;
+}
+
+void oops_plain_function(const char *function, char *ret, size_t size)
+{
+	static const char *const prefixes[] = { "__x64_sys_",
+						"__ia32_sys_",
+						"__arm64_sys_",
+						"__se_sys_",
+						"__do_sys_",
+						"__ia32_compat_sys_",
+						"__se_compat_sys_",
+						"__do_compat_sys_",
+						"SYSC_",
+						"SyS_",
+						"C_SYSC_",
+						"compat_SyS_",
+						"ksys_" };
+	static const char *const suffixes[] = { ".isra.", ".constprop.", ".part.",
+						".cold", ".llvm." };
+	size_t length;
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		if (!strncmp(function, prefixes[i], strlen(prefixes[i]))) {
+			function += strlen(prefixes[i]);
+			break;
+		}
+	}
+	length = strlen(function);
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		const char *at = strstr(function, suffixes[i]);
+
+		if (at && (size_t)(at - function) < length)
+			length = (size_t)(at - function);
+	}
+	snprintf(ret, size, "%.*s", (int)MIN(length, (size_t)INT_MAX), function);
 }

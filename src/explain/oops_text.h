@@ -43,6 +43,9 @@ struct oops_frame {
  * symbolizer makes of an inlined one: "func file.c:12 [inline]". */
 bool oops_parse_frame(const char *line, struct oops_frame *ret);
 
+/* Names of one function that differ by compiler and architecture made equal. */
+void oops_plain_function(const char *function, char *ret, size_t size);
+
 /* "RIP: 0010:func+0x12/0x40", "pc : func+...": where the CPU was, in the kernel. */
 bool oops_parse_ip(const char *line, struct oops_frame *ret);
 

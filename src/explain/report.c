@@ -11,6 +11,8 @@
 
 #include "explain/ascii.h"
 #include "explain/cause.h"
+#include "explain/report_tasks.h"
+#include "explain/taint.h"
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/task.h"
@@ -31,6 +33,10 @@ void report_free(struct report *report)
 	if (!report)
 		return;
 	report_task_done(&report->panic_task);
+	stack_groups_done(&report->blocked);
+	lock_graph_done(&report->locks);
+	report_cpus_done(&report->other_cpus);
+	report_modules_done(&report->modules);
 	free(report->registers);
 	for (size_t i = 0; report->log_tail && i < report->log_tail_count; i++)
 		free(report->log_tail[i]);
@@ -59,6 +65,8 @@ int report_build_unknown(const char *why, struct report **ret, struct err *err)
 	say_unknown(&report->kernel_unknown, why);
 	say_unknown(&report->panic_task_unknown, why);
 	say_unknown(&report->backtrace_unknown, why);
+	say_unknown(&report->blocked_unknown, why);
+	say_unknown(&report->locks_unknown, why);
 	say_unknown(&report->log_unknown, why);
 	*ret = report;
 	return 0;
@@ -122,33 +130,21 @@ static void add_hardware(struct kernel *kernel, struct report *report)
 			   sizeof(text));
 }
 
-/* Linux kernel/panic.c: taint_flags[], by bit; the first is 'G' where it is not set. */
 static void add_taints(struct kernel *kernel, struct report *report)
 {
-	static const char letters[] = "PFSRMBUDAWCIOELKXTNJ";
 	uint64_t vaddr, mask;
-	size_t used = 0;
 
-	if (kernel_symbol(kernel, "tainted_mask", &vaddr, NULL) < 0 ||
-	    kernel_read_u64(kernel, vaddr, &mask, NULL) < 0)
-		return;
-	if (!mask) {
-		snprintf(report->taints, sizeof(report->taints), "none");
-		return;
-	}
-	for (size_t i = 0; letters[i]; i++)
-		report->taints[used++] = mask >> i & 1 ? letters[i] : i ? ' ' : 'G';
-	while (used && report->taints[used - 1] == ' ')
-		used--;
-	report->taints[used] = '\0';
+	if (kernel_symbol(kernel, "tainted_mask", &vaddr, NULL) == 0 &&
+	    kernel_read_u64(kernel, vaddr, &mask, NULL) == 0)
+		taint_format(mask, report->taints);
 }
 
-static void add_task_count(struct kernel *kernel, struct report *report)
+static void add_memory(struct kernel *kernel, struct report *report)
 {
-	_cleanup_task_list struct task_list list = { 0 };
+	struct err why = { 0 };
 
-	if (task_list_read_some(kernel, REPORT_TASKS_MAX, &list, NULL) == 0)
-		report->task_count = list.count;
+	if (memory_stat_read(kernel, &report->memory, &why) < 0)
+		say_unknown(&report->memory_unknown, err_text(&why));
 }
 
 /* ---- the panicking task ---- */
@@ -337,6 +333,23 @@ static void complete_task(const struct cause *cause, struct report *report)
 	report->panic_task_unknown.why[0] = '\0'; // the log's word is good enough
 }
 
+/*
+ * By the log's trace, which is all that there is where there is no dump: both are to meet
+ * in one group. By the panicking task's stack where the log has none.
+ */
+static void add_signature(const struct cause *cause, struct report *report)
+{
+	const struct report_task *task = &report->panic_task;
+
+	report->signature_of = cause->signature;
+	for (size_t i = 0; !cause->signature.count && i < task->frame_count; i++) {
+		if (task->frames[i].is_reliable)
+			signature_add(&report->signature_of, task->frames[i].function,
+				      task->frames[i].module);
+	}
+	signature_format(&report->signature_of, report->title, report->signature);
+}
+
 static int add_cause(const struct printk_log *log, struct report *report,
 		     struct cause *cause, struct err *err)
 {
@@ -357,6 +370,7 @@ static int add_cause(const struct printk_log *log, struct report *report,
 		snprintf(report->cause, sizeof(report->cause), "%s", cause->text);
 		snprintf(report->title, sizeof(report->title), "%s", cause->title);
 		snprintf(report->cause_source, sizeof(report->cause_source), "log");
+		add_signature(cause, report);
 		return 0;
 	}
 	say_unknown(&report->cause_unknown,
@@ -366,6 +380,7 @@ static int add_cause(const struct printk_log *log, struct report *report,
 			 frame.function);
 		snprintf(report->cause_source, sizeof(report->cause_source), "registers");
 	}
+	add_signature(cause, report);
 	return 0;
 }
 
@@ -395,7 +410,13 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 	else if (r == 0)
 		say_unknown(&report->log_unknown, err_text(&why));
 	if (r == 0)
-		add_task_count(kernel, report);
+		r = report_add_tasks(kernel, report, err);
+	if (r == 0 && report->cpu_count)
+		r = report_cpus_build(kernel, report->panic_task.cpu, &report->other_cpus,
+				      err);
+	if (r == 0)
+		r = report_modules_build(kernel, &report->modules, err);
+	add_memory(kernel, report);
 	return r;
 }
 

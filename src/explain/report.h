@@ -13,47 +13,30 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "explain/lock_graph.h"
+#include "explain/report_cpus.h"
+#include "explain/report_modules.h"
+#include "explain/report_task.h"
+#include "explain/signature.h"
+#include "explain/stack_group.h"
 #include "kernel/kernel.h"
+#include "kernel/memory_stat.h"
 #include "kernel/printk.h"
 
 #define REPORT_SCHEMA_VERSION 1
 
 /* Counting stops here: each takes a hundred bytes, maybe in a crash kernel. */
-#define REPORT_TASKS_MAX       (64u << 10)
+#define REPORT_TASKS_MAX   (64u << 10)
+#define REPORT_BLOCKED_MAX 1024 /* tasks in state D whose stacks are looked at */
+#define REPORT_SLEEPERS_MAX                                         \
+	512 /* others of which it is asked whether they want a lock \
+	     */
+#define REPORT_GROUPS_MAX      64
 #define REPORT_LOG_TAIL_MAX    10000 /* lines */
 #define REPORT_JSON_MAX	       ((size_t)32 << 20)
 #define REPORT_LOG_TAIL_LINES  40  /* where the options do not say */
 #define REPORT_LOG_TAIL_STORY  300 /* as many where the cause's story takes them */
 #define REPORT_LOG_TAIL_BEFORE 3   /* and what stands before the story */
-
-/* Why a finding is not known; "" where it is. */
-struct report_unknown {
-	char why[256];
-};
-
-/*
- * All strings are one line of printable text: what a kernel's memory holds besides ASCII
- * stands in them as \xNN.
- */
-struct report_frame {
-	char *text;	/* "epitaph_crash_now+0x4d/0x70 [epitaph_crash]" */
-	char *function; /* "" without a name */
-	char *module;	/* "" for the kernel itself */
-	uint64_t vaddr;
-	bool is_reliable;
-	char stack[8]; /* see struct frame */
-};
-
-struct report_task {
-	int32_t pid;
-	char comm[65]; /* 16 bytes, each maybe as \xNN */
-	uint32_t cpu;  /* UINT32_MAX unknown */
-	char state;    /* as struct task; '?' unknown */
-	struct report_frame *frames;
-	size_t frame_count;
-	char end[8];	   /* "clean", "user", "broken" */
-	char end_why[256]; /* for "broken" */
-};
 
 struct report_register {
 	char name[12];
@@ -66,6 +49,9 @@ struct report {
 	struct report_unknown cause_unknown;
 
 	char title[160]; /* short, without addresses: groups equal crashes */
+
+	char signature[SIGNATURE_STRING_SIZE]; /* "" unknown */
+	struct signature signature_of;	       /* the frames in it */
 
 	int64_t crash_time; /* unix seconds; 0 unknown */
 	uint64_t uptime_ms; /* by the last line of the log; 0 unknown */
@@ -85,6 +71,19 @@ struct report {
 
 	char taints[64]; /* letters as in an oops: "G           OE"; "none"; "" unknown */
 	size_t task_count; /* 0 unknown; at most REPORT_TASKS_MAX are counted */
+
+	/* Tasks in state D by their stacks, and who waits for whose lock. */
+	bool has_blocked;
+	struct stack_groups blocked;
+	struct report_unknown blocked_unknown;
+	bool has_locks;
+	struct lock_graph locks;
+	struct report_unknown locks_unknown;
+
+	struct report_cpus other_cpus; /* than that of panic_task */
+	struct report_modules modules;
+	struct memory_stat memory; /* .known == 0: unknown */
+	struct report_unknown memory_unknown;
 
 	char **log_tail; /* last lines of dmesg, formatted */
 	size_t log_tail_count;
@@ -120,22 +119,6 @@ static inline void report_freep(struct report **report)
 {
 	report_free(*report);
 }
-
-/*
- * The backtrace of one task, for the commands that show others than the panicking one.
- * @cpu is the one that it was running on, or NULL. Where the backtrace can't be had the
- * task is known nonetheless and @ret_unknown says why. Fails only for memory.
- */
-struct cpu;
-struct task;
-int report_task_build(struct kernel *kernel, const struct task *task,
-		      const struct cpu *cpu, struct report_task *ret,
-		      struct report_unknown *ret_unknown, struct err *err);
-void report_task_done(struct report_task *task);
-
-/* Its frames, indented, and how the stack ends; the JSON object of one task. */
-void report_task_format_text(const struct report_task *task, struct text *ret);
-struct json_t *report_task_new_json(const struct report_task *task);
 
 /* @files: lines "dmesg  complete  34 KiB  /var/crash/...", or NULL. Colour by ANSI codes.
  */

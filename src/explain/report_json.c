@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "explain/ascii.h"
+#include "explain/member.h"
 #include "explain/report.h"
 #include "kernel/arch.h"
 #include "kernel/unwind.h"
@@ -21,48 +22,32 @@
 
 /* ---- writing ---- */
 
-/* Nothing is escaped twice: what the report holds is clean, unless its maker erred. */
-static json_t *new_string(const char *text)
-{
-	char *clean;
-	json_t *string;
-
-	if (field_is_clean(text))
-		return json_string(text);
-	clean = ascii_new(text, strlen(text));
-	string = clean ? json_string(clean) : NULL;
-	free(clean);
-	return string;
-}
-
-/* The writers below return 0 or -1 and go on after a failure: told once, at the end. */
-static int put_string(json_t *object, const char *key, const char *text)
-{
-	return text[0] ? json_object_set_new(object, key, new_string(text)) : 0;
-}
-
-static int put_number(json_t *object, const char *key, uint64_t number)
-{
-	if (!number)
-		return 0;
-	return json_object_set_new(
-		object, key, json_integer((json_int_t)MIN(number, (uint64_t)INT64_MAX)));
-}
-
 static int put_kernel(json_t *root, const struct report *report)
 {
 	json_t *kernel = json_object();
 	int r = 0;
 
-	r |= put_string(kernel, "release", report->release);
-	r |= put_string(kernel, "version", report->version);
-	r |= put_string(kernel, "machine", report->machine);
-	r |= put_string(kernel, "host", report->host);
-	r |= put_string(kernel, "build_id", report->build_id);
-	r |= put_string(kernel, "cmdline", report->cmdline);
-	r |= put_string(kernel, "taints", report->taints);
-	r |= put_string(root, "kernel_unknown", report->kernel_unknown.why);
+	r |= member_put_string(kernel, "release", report->release);
+	r |= member_put_string(kernel, "version", report->version);
+	r |= member_put_string(kernel, "machine", report->machine);
+	r |= member_put_string(kernel, "host", report->host);
+	r |= member_put_string(kernel, "build_id", report->build_id);
+	r |= member_put_string(kernel, "cmdline", report->cmdline);
+	r |= member_put_string(kernel, "taints", report->taints);
+	r |= member_put_string(root, "kernel_unknown", report->kernel_unknown.why);
 	return json_object_set_new(root, "kernel", kernel) | r;
+}
+
+static int put_signature(json_t *root, const struct report *report)
+{
+	const struct signature *signature = &report->signature_of;
+	json_t *frames = json_array();
+	int r = member_put_string(root, "signature", report->signature);
+
+	for (size_t i = 0; i < signature->count; i++)
+		r |= json_array_append_new(frames,
+					   member_new_string(signature->frames[i]));
+	return json_object_set_new(root, "signature_frames", frames) | r;
 }
 
 static int put_task(json_t *root, const struct report *report)
@@ -73,8 +58,63 @@ static int put_task(json_t *root, const struct report *report)
 	if (task->pid >= 0 || task->comm[0] || task->frame_count ||
 	    task->cpu != UINT32_MAX)
 		r |= json_object_set_new(root, "panic_task", report_task_new_json(task));
-	r |= put_string(root, "panic_task_unknown", report->panic_task_unknown.why);
-	return put_string(root, "backtrace_unknown", report->backtrace_unknown.why) | r;
+	r |= member_put_string(root, "panic_task_unknown",
+			       report->panic_task_unknown.why);
+	return member_put_string(root, "backtrace_unknown",
+				 report->backtrace_unknown.why) |
+	       r;
+}
+
+static int put_tasks(json_t *root, const struct report *report)
+{
+	int r = 0;
+
+	if (report->has_blocked)
+		r |= json_object_set_new(root, "blocked",
+					 stack_groups_new_json(&report->blocked));
+	r |= member_put_number(root, "blocked_left_out", report->blocked.left_out);
+	r |= member_put_string(root, "blocked_unknown", report->blocked_unknown.why);
+	if (report->has_locks)
+		r |= json_object_set_new(root, "locks",
+					 lock_graph_new_json(&report->locks));
+	r |= member_put_number(root, "locks_left_out", report->locks.left_out);
+	return member_put_string(root, "locks_unknown", report->locks_unknown.why) | r;
+}
+
+static int put_memory(json_t *root, const struct memory_stat *stat)
+{
+	json_t *memory = json_object();
+	int r = 0;
+
+	for (int i = 0; i < MEMORY_STAT_COUNT; i++) {
+		enum memory_stat_item item = (enum memory_stat_item)i;
+
+		if (memory_stat_has(stat, item))
+			r |= json_object_set_new(
+				memory, memory_stat_name(item),
+				json_integer((json_int_t)MIN(stat->bytes[i],
+							     (uint64_t)INT64_MAX)));
+	}
+	return json_object_set_new(root, "memory", memory) | r;
+}
+
+static int put_machine(json_t *root, const struct report *report)
+{
+	int r = 0;
+
+	if (report->other_cpus.cpus)
+		r |= json_object_set_new(root, "other_cpus",
+					 report_cpus_new_json(&report->other_cpus));
+	r |= member_put_number(root, "other_cpus_left_out", report->other_cpus.left_out);
+	r |= member_put_string(root, "other_cpus_unknown",
+			       report->other_cpus.unknown.why);
+	if (report->modules.modules)
+		r |= json_object_set_new(root, "modules",
+					 report_modules_new_json(&report->modules));
+	r |= member_put_string(root, "modules_unknown", report->modules.unknown.why);
+	if (report->memory.known)
+		r |= put_memory(root, &report->memory);
+	return member_put_string(root, "memory_unknown", report->memory_unknown.why) | r;
 }
 
 static int put_registers(json_t *root, const struct report *report)
@@ -99,30 +139,33 @@ static int put_log(json_t *root, const struct report *report)
 	int r = 0;
 
 	for (size_t i = 0; i < report->log_tail_count; i++)
-		r |= json_array_append_new(tail, new_string(report->log_tail[i]));
+		r |= json_array_append_new(tail, member_new_string(report->log_tail[i]));
 	r |= json_object_set_new(log, "tail", tail);
-	r |= put_number(log, "count", report->log_count);
-	r |= put_string(root, "log_unknown", report->log_unknown.why);
+	r |= member_put_number(log, "count", report->log_count);
+	r |= member_put_string(root, "log_unknown", report->log_unknown.why);
 	return json_object_set_new(root, "log", log) | r;
 }
 
 int report_to_json(const struct report *report, json_t **ret, struct err *err)
 {
 	_cleanup_json json_t *root = json_object();
-	int r = put_number(root, "schema_version", REPORT_SCHEMA_VERSION);
+	int r = member_put_number(root, "schema_version", REPORT_SCHEMA_VERSION);
 
-	r |= put_string(root, "cause", report->cause);
-	r |= put_string(root, "cause_source", report->cause_source);
-	r |= put_string(root, "cause_unknown", report->cause_unknown.why);
-	r |= put_string(root, "title", report->title);
-	r |= put_number(root, "crash_time", (uint64_t)MAX(report->crash_time, 0));
-	r |= put_number(root, "uptime_ms", report->uptime_ms);
+	r |= member_put_string(root, "cause", report->cause);
+	r |= member_put_string(root, "cause_source", report->cause_source);
+	r |= member_put_string(root, "cause_unknown", report->cause_unknown.why);
+	r |= member_put_string(root, "title", report->title);
+	r |= member_put_number(root, "crash_time", (uint64_t)MAX(report->crash_time, 0));
+	r |= member_put_number(root, "uptime_ms", report->uptime_ms);
+	r |= put_signature(root, report);
 	r |= put_kernel(root, report);
-	r |= put_string(root, "hardware", report->hardware);
-	r |= put_number(root, "cpu_count", report->cpu_count);
+	r |= member_put_string(root, "hardware", report->hardware);
+	r |= member_put_number(root, "cpu_count", report->cpu_count);
 	r |= put_task(root, report);
 	r |= put_registers(root, report);
-	r |= put_number(root, "task_count", report->task_count);
+	r |= member_put_number(root, "task_count", report->task_count);
+	r |= put_tasks(root, report);
+	r |= put_machine(root, report);
 	r |= put_log(root, report);
 	if (r != 0)
 		return err_nomem(err);
@@ -148,147 +191,18 @@ int report_format_json(const struct report *report, struct text *ret, struct err
 
 /* ---- reading ---- */
 
-static int get_string(const json_t *object, const char *key, char *ret, size_t size,
-		      struct err *err)
-{
-	return field_string(object, key, false, ret, size, err);
-}
-
-static int get_number(const json_t *object, const char *key, uint64_t max, uint64_t *ret,
-		      struct err *err)
-{
-	int64_t number = (int64_t)*ret;
-	int r = field_int(object, key, 0, (int64_t)max, &number, err);
-
-	if (r == 0)
-		*ret = (uint64_t)number;
-	return r;
-}
-
-static int get_array(const json_t *object, const char *key, size_t max,
-		     const json_t **ret, struct err *err)
-{
-	const json_t *array = json_object_get(object, key);
-
-	if (array && !json_is_array(array))
-		return err_set(err, ERR_CORRUPT, "'%s' is not an array", key);
-	if (json_array_size(array) > max)
-		return err_set(err, ERR_LIMIT, "'%s' has %zu elements, more than %zu",
-			       key, json_array_size(array), max);
-	*ret = array;
-	return 0;
-}
-
-static int get_hex(const json_t *object, const char *key, uint64_t *ret, struct err *err)
-{
-	const json_t *value = json_object_get(object, key);
-	const char *text = json_string_value(value);
-	size_t digits;
-
-	if (!value)
-		return 0;
-	digits = text && !strncmp(text, "0x", 2) ? strspn(text + 2, "0123456789abcdef")
-						 : 0;
-	if (!digits || digits > 16 || text[2 + digits])
-		return err_set(err, ERR_CORRUPT, "'%s' is not a number \"0x...\"", key);
-	*ret = strtoull(text, NULL, 16);
-	return 0;
-}
-
-/* One clean line of any length; "" where the key is missing. */
-static int get_new_string(const json_t *value, const char *key, char **ret,
-			  struct err *err)
-{
-	size_t size;
-
-	if (value && !json_is_string(value))
-		return err_set(err, ERR_CORRUPT, "'%s' is not a string", key);
-	size = json_string_length(value) + 1;
-	*ret = malloc(size);
-	if (!*ret)
-		return err_nomem(err);
-	field_clean(value ? json_string_value(value) : "", *ret, size);
-	return 0;
-}
-
-static int parse_frame(const json_t *object, struct report_frame *ret, struct err *err)
-{
-	const json_t *reliable = json_object_get(object, "reliable");
-	int r;
-
-	if (!json_is_object(object))
-		return err_set(err, ERR_CORRUPT, "a frame is not an object");
-	if (reliable && !json_is_boolean(reliable))
-		return err_set(err, ERR_CORRUPT, "'reliable' is not true or false");
-	ret->is_reliable = json_is_true(reliable);
-	r = get_new_string(json_object_get(object, "text"), "text", &ret->text, err);
-	if (r == 0)
-		r = get_new_string(json_object_get(object, "function"), "function",
-				   &ret->function, err);
-	if (r == 0)
-		r = get_new_string(json_object_get(object, "module"), "module",
-				   &ret->module, err);
-	if (r == 0)
-		r = get_hex(object, "address", &ret->vaddr, err);
-	if (r == 0)
-		r = get_string(object, "stack", ret->stack, sizeof(ret->stack), err);
-	return r;
-}
-
-static int parse_frames(const json_t *object, struct report_task *ret, struct err *err)
-{
-	const json_t *frames = NULL;
-	int r = get_array(object, "frames", UNWIND_FRAMES_MAX, &frames, err);
-
-	if (r < 0 || !frames)
-		return r;
-	ret->frames = calloc(json_array_size(frames) + 1, sizeof(*ret->frames));
-	if (!ret->frames)
-		return err_nomem(err);
-	for (size_t i = 0; r == 0 && i < json_array_size(frames); i++) {
-		ret->frame_count = i + 1;
-		r = parse_frame(json_array_get(frames, i), &ret->frames[i], err);
-		if (r < 0)
-			r = err_in(err, r, "frame %zu", i);
-	}
-	return r;
-}
-
 static int parse_task(const json_t *root, struct report_task *ret, struct err *err)
 {
 	const json_t *object = NULL;
-	int64_t pid = ret->pid;
-	uint64_t cpu = ret->cpu;
-	char state[8] = "";
 	int r = field_object(root, "panic_task", &object, err);
 
-	if (r < 0 || !object)
-		return r;
-	r = field_int(object, "pid", -1, INT32_MAX, &pid, err);
-	if (r == 0)
-		r = get_string(object, "comm", ret->comm, sizeof(ret->comm), err);
-	if (r == 0)
-		r = get_number(object, "cpu", UINT32_MAX, &cpu, err);
-	if (r == 0)
-		r = get_string(object, "state", state, sizeof(state), err);
-	if (r == 0)
-		r = get_string(object, "end", ret->end, sizeof(ret->end), err);
-	if (r == 0)
-		r = get_string(object, "end_why", ret->end_why, sizeof(ret->end_why),
-			       err);
-	if (r == 0)
-		r = parse_frames(object, ret, err);
-	ret->pid = (int32_t)pid;
-	ret->cpu = (uint32_t)cpu;
-	if (state[0] > ' ' && !state[1])
-		ret->state = state[0];
-	return r;
+	return r < 0 || !object ? r : report_task_parse_json(object, ret, err);
 }
 
 static int parse_registers(const json_t *root, struct report *report, struct err *err)
 {
 	const json_t *registers = NULL;
-	int r = get_array(root, "registers", ARCH_REGS_MAX, &registers, err);
+	int r = member_get_array(root, "registers", ARCH_REGS_MAX, &registers, err);
 
 	if (r < 0 || !registers)
 		return r;
@@ -303,11 +217,70 @@ static int parse_registers(const json_t *root, struct report *report, struct err
 
 		if (!json_is_object(object))
 			return err_set(err, ERR_CORRUPT, "a register is not an object");
-		r = get_string(object, "name", reg->name, sizeof(reg->name), err);
+		r = member_get_string(object, "name", reg->name, sizeof(reg->name), err);
 		if (r == 0)
-			r = get_hex(object, "value", &reg->value, err);
+			r = member_get_hex(object, "value", &reg->value, err);
 	}
 	return r;
+}
+
+static int parse_tasks(const json_t *root, struct report *report, struct err *err)
+{
+	const json_t *blocked = NULL, *locks = NULL;
+	uint64_t left_out = 0, locks_left_out = 0;
+	int r = member_get_array(root, "blocked", REPORT_GROUPS_MAX, &blocked, err);
+
+	if (r == 0)
+		r = member_get_array(root, "locks", LOCK_GRAPH_MAX, &locks, err);
+	if (r == 0)
+		r = member_get_number(root, "blocked_left_out", INT32_MAX, &left_out,
+				      err);
+	if (r == 0)
+		r = member_get_number(root, "locks_left_out", INT32_MAX, &locks_left_out,
+				      err);
+	if (r == 0 && blocked)
+		r = stack_groups_parse_json(blocked, &report->blocked, err);
+	if (r == 0 && locks)
+		r = lock_graph_parse_json(locks, &report->locks, err);
+	report->has_blocked = blocked;
+	report->has_locks = locks;
+	report->blocked.left_out = (size_t)left_out;
+	report->locks.left_out = (size_t)locks_left_out;
+	return r;
+}
+
+static int parse_memory(const json_t *root, struct memory_stat *ret, struct err *err)
+{
+	const json_t *memory = NULL;
+	int r = field_object(root, "memory", &memory, err);
+
+	for (int i = 0; r == 0 && memory && i < MEMORY_STAT_COUNT; i++) {
+		const char *name = memory_stat_name((enum memory_stat_item)i);
+
+		r = member_get_number(memory, name, INT64_MAX, &ret->bytes[i], err);
+		if (json_object_get(memory, name))
+			ret->known |= UINT32_C(1) << i;
+	}
+	return r;
+}
+
+static int parse_machine(const json_t *root, struct report *report, struct err *err)
+{
+	const json_t *cpus = NULL, *modules = NULL;
+	uint64_t left_out = 0;
+	int r = member_get_array(root, "other_cpus", REPORT_CPUS_MAX, &cpus, err);
+
+	if (r == 0)
+		r = member_get_number(root, "other_cpus_left_out", INT32_MAX, &left_out,
+				      err);
+	if (r == 0)
+		r = member_get_array(root, "modules", SIZE_MAX, &modules, err);
+	if (r == 0 && cpus)
+		r = report_cpus_parse_json(cpus, &report->other_cpus, err);
+	if (r == 0 && modules)
+		r = report_modules_parse_json(modules, &report->modules, err);
+	report->other_cpus.left_out = (size_t)left_out;
+	return r == 0 ? parse_memory(root, &report->memory, err) : r;
 }
 
 static int parse_log(const json_t *root, struct report *report, struct err *err)
@@ -317,9 +290,9 @@ static int parse_log(const json_t *root, struct report *report, struct err *err)
 	int r = field_object(root, "log", &log, err);
 
 	if (r == 0 && log)
-		r = get_number(log, "count", INT64_MAX, &count, err);
+		r = member_get_number(log, "count", INT64_MAX, &count, err);
 	if (r == 0 && log)
-		r = get_array(log, "tail", REPORT_LOG_TAIL_MAX, &tail, err);
+		r = member_get_array(log, "tail", REPORT_LOG_TAIL_MAX, &tail, err);
 	report->log_count = (size_t)count;
 	if (r < 0 || !tail)
 		return r;
@@ -327,9 +300,29 @@ static int parse_log(const json_t *root, struct report *report, struct err *err)
 	if (!report->log_tail)
 		return err_nomem(err);
 	for (size_t i = 0; r == 0 && i < json_array_size(tail); i++) {
-		r = get_new_string(json_array_get(tail, i), "tail", &report->log_tail[i],
-				   err);
+		r = member_get_new_string(json_array_get(tail, i), "tail",
+					  &report->log_tail[i], err);
 		report->log_tail_count = r == 0 ? i + 1 : i;
+	}
+	return r;
+}
+
+static int parse_signature(const json_t *root, struct report *report, struct err *err)
+{
+	struct signature *signature = &report->signature_of;
+	const json_t *frames = NULL;
+	int r = member_get_array(root, "signature_frames", SIGNATURE_FRAMES, &frames,
+				 err);
+
+	for (size_t i = 0; r == 0 && i < json_array_size(frames); i++) {
+		const json_t *frame = json_array_get(frames, i);
+
+		if (!json_is_string(frame))
+			return err_set(err, ERR_CORRUPT,
+				       "a frame of the signature is not a string");
+		field_clean(json_string_value(frame), signature->frames[i],
+			    sizeof(signature->frames[i]));
+		signature->count = i + 1;
 	}
 	return r;
 }
@@ -349,10 +342,16 @@ static int parse_strings(const json_t *root, const json_t *kernel, struct report
 		STRING(root, "cause_source", cause_source),
 		STRING(root, "cause_unknown", cause_unknown.why),
 		STRING(root, "title", title),
+		STRING(root, "signature", signature),
 		STRING(root, "hardware", hardware),
 		STRING(root, "kernel_unknown", kernel_unknown.why),
 		STRING(root, "panic_task_unknown", panic_task_unknown.why),
 		STRING(root, "backtrace_unknown", backtrace_unknown.why),
+		STRING(root, "blocked_unknown", blocked_unknown.why),
+		STRING(root, "locks_unknown", locks_unknown.why),
+		STRING(root, "other_cpus_unknown", other_cpus.unknown.why),
+		STRING(root, "modules_unknown", modules.unknown.why),
+		STRING(root, "memory_unknown", memory_unknown.why),
 		STRING(root, "log_unknown", log_unknown.why),
 		STRING(kernel, "release", release),
 		STRING(kernel, "version", version),
@@ -367,8 +366,8 @@ static int parse_strings(const json_t *root, const json_t *kernel, struct report
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(strings); i++) {
 		if (strings[i].object)
-			r = get_string(strings[i].object, strings[i].key, strings[i].text,
-				       strings[i].size, err);
+			r = member_get_string(strings[i].object, strings[i].key,
+					      strings[i].text, strings[i].size, err);
 	}
 	return r;
 }
@@ -376,14 +375,15 @@ static int parse_strings(const json_t *root, const json_t *kernel, struct report
 static int parse_numbers(const json_t *root, struct report *report, struct err *err)
 {
 	uint64_t crash_time = 0, cpu_count = 0, task_count = 0;
-	int r = get_number(root, "crash_time", INT64_MAX, &crash_time, err);
+	int r = member_get_number(root, "crash_time", INT64_MAX, &crash_time, err);
 
 	if (r == 0)
-		r = get_number(root, "uptime_ms", INT64_MAX, &report->uptime_ms, err);
+		r = member_get_number(root, "uptime_ms", INT64_MAX, &report->uptime_ms,
+				      err);
 	if (r == 0)
-		r = get_number(root, "cpu_count", UINT32_MAX, &cpu_count, err);
+		r = member_get_number(root, "cpu_count", UINT32_MAX, &cpu_count, err);
 	if (r == 0)
-		r = get_number(root, "task_count", INT64_MAX, &task_count, err);
+		r = member_get_number(root, "task_count", INT64_MAX, &task_count, err);
 	report->crash_time = (int64_t)crash_time;
 	report->cpu_count = (uint32_t)cpu_count;
 	report->task_count = (size_t)task_count;
@@ -411,6 +411,12 @@ static int parse(const json_t *root, struct report *report, struct err *err)
 		r = parse_task(root, &report->panic_task, err);
 	if (r == 0)
 		r = parse_registers(root, report, err);
+	if (r == 0)
+		r = parse_signature(root, report, err);
+	if (r == 0)
+		r = parse_tasks(root, report, err);
+	if (r == 0)
+		r = parse_machine(root, report, err);
 	return r == 0 ? parse_log(root, report, err) : r;
 }
 

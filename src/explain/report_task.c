@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "explain/ascii.h"
+#include "explain/member.h"
 #include "explain/report.h"
 #include "kernel/task.h"
 #include "kernel/unwind.h"
+#include "record/field.h"
 
 void report_task_done(struct report_task *task)
 {
@@ -79,33 +81,41 @@ static int build_frames(struct kernel *kernel, const struct backtrace *backtrace
 	return 0;
 }
 
+int report_task_build_from(struct kernel *kernel, const struct task *task,
+			   const struct backtrace *backtrace, struct report_task *ret,
+			   struct err *err)
+{
+	struct report_task result = { .pid = task->pid, .cpu = task->cpu };
+	int r = 0;
+
+	result.state = task->state > ' ' && task->state < 0x7f ? task->state : '?';
+	ascii_escape(task->comm, strnlen(task->comm, sizeof(task->comm)), result.comm,
+		     sizeof(result.comm));
+	if (backtrace)
+		r = build_frames(kernel, backtrace, &result, err);
+	if (r < 0) {
+		report_task_done(&result);
+		return r;
+	}
+	*ret = result;
+	return 0;
+}
+
 int report_task_build(struct kernel *kernel, const struct task *task,
 		      const struct cpu *cpu, struct report_task *ret,
 		      struct report_unknown *ret_unknown, struct err *err)
 {
 	_cleanup_backtrace struct backtrace *backtrace = backtrace_new();
-	struct report_task result = { .pid = task->pid, .cpu = task->cpu };
 	struct err why = { 0 };
-	int r;
+	bool has_backtrace;
 
 	if (!backtrace)
 		return err_nomem(err);
-	result.state = task->state > ' ' && task->state < 0x7f ? task->state : '?';
-	ascii_escape(task->comm, strnlen(task->comm, sizeof(task->comm)), result.comm,
-		     sizeof(result.comm));
-	ret_unknown->why[0] = '\0';
-	if (unwind_task(kernel, task, cpu, backtrace, &why) < 0) {
-		snprintf(ret_unknown->why, sizeof(ret_unknown->why), "%.255s",
-			 err_text(&why));
-	} else {
-		r = build_frames(kernel, backtrace, &result, err);
-		if (r < 0) {
-			report_task_done(&result);
-			return r;
-		}
-	}
-	*ret = result;
-	return 0;
+	has_backtrace = unwind_task(kernel, task, cpu, backtrace, &why) == 0;
+	snprintf(ret_unknown->why, sizeof(ret_unknown->why), "%.255s",
+		 has_backtrace ? "" : err_text(&why));
+	return report_task_build_from(kernel, task, has_backtrace ? backtrace : NULL, ret,
+				      err);
 }
 
 void report_task_format_text(const struct report_task *task, struct text *ret)
@@ -167,4 +177,75 @@ json_t *report_task_new_json(const struct report_task *task)
 		return object;
 	json_decref(object);
 	return NULL;
+}
+
+static int parse_frame(const json_t *object, struct report_frame *ret, struct err *err)
+{
+	const json_t *reliable = json_object_get(object, "reliable");
+	int r;
+
+	if (!json_is_object(object))
+		return err_set(err, ERR_CORRUPT, "a frame is not an object");
+	if (reliable && !json_is_boolean(reliable))
+		return err_set(err, ERR_CORRUPT, "'reliable' is not true or false");
+	ret->is_reliable = json_is_true(reliable);
+	r = member_get_new_string(json_object_get(object, "text"), "text", &ret->text,
+				  err);
+	if (r == 0)
+		r = member_get_new_string(json_object_get(object, "function"), "function",
+					  &ret->function, err);
+	if (r == 0)
+		r = member_get_new_string(json_object_get(object, "module"), "module",
+					  &ret->module, err);
+	if (r == 0)
+		r = member_get_hex(object, "address", &ret->vaddr, err);
+	if (r == 0)
+		r = member_get_string(object, "stack", ret->stack, sizeof(ret->stack),
+				      err);
+	return r;
+}
+
+static int parse_frames(const json_t *object, struct report_task *ret, struct err *err)
+{
+	const json_t *frames = NULL;
+	int r = member_get_array(object, "frames", UNWIND_FRAMES_MAX, &frames, err);
+
+	if (r < 0 || !frames)
+		return r;
+	ret->frames = calloc(json_array_size(frames) + 1, sizeof(*ret->frames));
+	if (!ret->frames)
+		return err_nomem(err);
+	for (size_t i = 0; r == 0 && i < json_array_size(frames); i++) {
+		ret->frame_count = i + 1;
+		r = parse_frame(json_array_get(frames, i), &ret->frames[i], err);
+		if (r < 0)
+			r = err_in(err, r, "frame %zu", i);
+	}
+	return r;
+}
+
+int report_task_parse_json(const json_t *object, struct report_task *ret, struct err *err)
+{
+	int64_t pid = ret->pid;
+	uint64_t cpu = ret->cpu;
+	char state[8] = "";
+	int r = field_int(object, "pid", -1, INT32_MAX, &pid, err);
+	if (r == 0)
+		r = member_get_string(object, "comm", ret->comm, sizeof(ret->comm), err);
+	if (r == 0)
+		r = member_get_number(object, "cpu", UINT32_MAX, &cpu, err);
+	if (r == 0)
+		r = member_get_string(object, "state", state, sizeof(state), err);
+	if (r == 0)
+		r = member_get_string(object, "end", ret->end, sizeof(ret->end), err);
+	if (r == 0)
+		r = member_get_string(object, "end_why", ret->end_why,
+				      sizeof(ret->end_why), err);
+	if (r == 0)
+		r = parse_frames(object, ret, err);
+	ret->pid = (int32_t)pid;
+	ret->cpu = (uint32_t)cpu;
+	if (state[0] > ' ' && !state[1])
+		ret->state = state[0];
+	return r;
 }

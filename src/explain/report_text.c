@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "explain/report.h"
+#include "explain/taint.h"
 
 #define COLUMNS 80
 #define INDENT	11
@@ -73,6 +74,8 @@ static void add_cause(const struct page *page, const struct report *report)
 	else if (report->title[0])
 		field_of(page, "Title", "%s (by the %s alone)", report->title,
 			 report->cause_source);
+	if (report->signature[0])
+		field(page, "Signature", report->signature);
 }
 
 static void add_when(const struct page *page, const struct report *report)
@@ -92,26 +95,6 @@ static void add_when(const struct page *page, const struct report *report)
 			 ", %" PRIu64 " days %02" PRIu64 ":%02" PRIu64 " h after boot",
 			 minutes / 1440, minutes / 60 % 24, minutes % 60);
 	field_of(page, "When", "%s%s", when, uptime);
-}
-
-/* Linux Documentation/admin-guide/tainted-kernels.rst */
-static const char *taint_meaning(char letter)
-{
-	static const char *const meanings[] = {
-		['P'] = "proprietary module",	  ['F'] = "module was forced",
-		['S'] = "out of specification",	  ['R'] = "module was forced out",
-		['M'] = "earlier machine check",  ['B'] = "earlier bad page",
-		['U'] = "set by user space",	  ['D'] = "earlier oops",
-		['A'] = "ACPI table overridden",  ['W'] = "earlier warning",
-		['C'] = "staging driver",	  ['I'] = "firmware bug worked around",
-		['O'] = "out-of-tree module",	  ['E'] = "unsigned module",
-		['L'] = "earlier soft lockup",	  ['K'] = "live patched",
-		['X'] = "set by the distributor", ['T'] = "randomised structs",
-		['N'] = "an in-kernel test ran",  ['J'] = "firmware control used",
-	};
-	unsigned char c = (unsigned char)letter;
-
-	return c < ARRAY_SIZE(meanings) ? meanings[c] : NULL;
 }
 
 static void add_taints(const struct page *page, const struct report *report)
@@ -156,7 +139,7 @@ static void add_kernel(const struct page *page, const struct report *report)
 static void add_task(const struct page *page, const struct report *report)
 {
 	const struct report_task *task = &report->panic_task;
-	char cpu[96] = "unknown", counted[64] = "";
+	char cpu[96] = "unknown", counted[64] = "", blocked[64] = "";
 
 	if (task->pid >= 0 || task->comm[0])
 		field_of(page, "Task", "%s (pid %" PRId32 ")", task->comm, task->pid);
@@ -170,10 +153,75 @@ static void add_task(const struct page *page, const struct report *report)
 	if (task->cpu != UINT32_MAX)
 		snprintf(cpu, sizeof(cpu), "%" PRIu32 "%s", task->cpu, counted);
 	field(page, "CPU", cpu);
+	if (report->has_blocked)
+		snprintf(blocked, sizeof(blocked), ", %zu of them blocked (state D)",
+			 stack_groups_tasks(&report->blocked));
 	if (report->task_count)
-		field_of(page, "Tasks", "%s%zu",
+		field_of(page, "Tasks", "%s%zu%s",
 			 report->task_count >= REPORT_TASKS_MAX ? "at least " : "",
-			 report->task_count);
+			 report->task_count, blocked);
+}
+
+/* "712 MiB, 551 MiB of it free; processes 41 MiB, ..." */
+static void add_memory(const struct page *page, const struct report *report)
+{
+	static const struct {
+		enum memory_stat_item item;
+		const char *what;
+	} uses[] = {
+		{ MEMORY_FREE, "free" },
+		{ MEMORY_ANON, "anonymous" },
+		{ MEMORY_FILE, "page cache" },
+		{ MEMORY_SHMEM, "of that shmem" },
+		{ MEMORY_DIRTY, "dirty" },
+		{ MEMORY_SLAB_RECLAIMABLE, "reclaimable slab" },
+		{ MEMORY_SLAB_UNRECLAIMABLE, "other slab" },
+		{ MEMORY_PAGE_TABLES, "page tables" },
+		{ MEMORY_KERNEL_STACKS, "kernel stacks" },
+	};
+	const struct memory_stat *stat = &report->memory;
+	char text[512] = "unknown total";
+	size_t used;
+
+	if (report->memory_unknown.why[0])
+		field_of(page, "Memory", "unknown, because %s",
+			 report->memory_unknown.why);
+	if (!stat->known)
+		return;
+	if (memory_stat_has(stat, MEMORY_TOTAL))
+		snprintf(text, sizeof(text), "%" PRIu64 " MiB",
+			 stat->bytes[MEMORY_TOTAL] >> 20);
+	used = strlen(text);
+	for (size_t i = 0; i < ARRAY_SIZE(uses) && used < sizeof(text); i++) {
+		if (memory_stat_has(stat, uses[i].item))
+			used += (size_t)snprintf(text + used, sizeof(text) - used,
+						 "%s %s %" PRIu64, i ? "," : ":",
+						 uses[i].what,
+						 stat->bytes[uses[i].item] >> 20);
+	}
+	field(page, "Memory", text);
+}
+
+static void add_modules(const struct page *page, const struct report *report)
+{
+	_cleanup_text struct text line = { 0 };
+
+	report_modules_format_line(&report->modules, &line);
+	if (line.size)
+		field(page, "Modules", text_get(&line));
+	if (report->modules.unknown.why[0])
+		field_of(page, line.size ? "" : "Modules", "(%s: %s)",
+			 line.size ? "no more" : "unknown", report->modules.unknown.why);
+}
+
+static void add_cpus(const struct page *page, const struct report *report)
+{
+	const struct report_cpus *cpus = &report->other_cpus;
+
+	if (!cpus->count && !cpus->unknown.why[0])
+		return;
+	heading(page, "Other CPUs");
+	report_cpus_format_text(cpus, page->text);
 }
 
 static void add_backtrace(const struct page *page, const struct report *report)
@@ -198,6 +246,31 @@ static void add_registers(const struct page *page, const struct report *report)
 	}
 }
 
+/* Where nothing is blocked there is nothing to say but the number of tasks above. */
+static void add_blocked(const struct page *page, const struct report *report)
+{
+	if (!stack_groups_tasks(&report->blocked) && !report->blocked_unknown.why[0])
+		return;
+	heading(page, "Blocked tasks");
+	for (size_t i = 0; i < report->blocked.count; i++)
+		stack_group_format_text(&report->blocked.groups[i], page->text);
+	if (report->blocked.left_out)
+		text_add(page->text, "(and %zu more blocked tasks)\n",
+			 report->blocked.left_out);
+	if (report->blocked_unknown.why[0])
+		field_of(page, "  (unknown:", "%s)", report->blocked_unknown.why);
+}
+
+static void add_locks(const struct page *page, const struct report *report)
+{
+	if (!report->locks.count && !report->locks_unknown.why[0])
+		return;
+	heading(page, "Locks");
+	lock_graph_format_text(&report->locks, page->text);
+	if (report->locks_unknown.why[0])
+		field_of(page, "  (unknown:", "%s)", report->locks_unknown.why);
+}
+
 static void add_log(const struct page *page, const struct report *report)
 {
 	heading(page, "Last lines of the log");
@@ -217,8 +290,13 @@ int report_format_text(const struct report *report,
 	add_when(&page, report);
 	add_kernel(&page, report);
 	add_task(&page, report);
+	add_memory(&page, report);
+	add_modules(&page, report);
 	add_backtrace(&page, report);
 	add_registers(&page, report);
+	add_cpus(&page, report);
+	add_locks(&page, report);
+	add_blocked(&page, report);
 	add_log(&page, report);
 	if (options && options->files) {
 		heading(&page, "Files");

@@ -67,6 +67,8 @@ EXPECTED = {
              'epitaph_init [epitaph_crash]', 'do_one_initcall', 'do_init_module'],
     'panic': ['__crash_kexec', 'panic', 'epitaph_panic [epitaph_crash]',
               'epitaph_crash_now [epitaph_crash]', 'epitaph_init [epitaph_crash]'],
+    'locks': ['__crash_kexec', 'panic', 'epitaph_panic [epitaph_crash]',
+              'epitaph_locks [epitaph_crash]', 'epitaph_crash_now [epitaph_crash]'],
     'bug': ['epitaph_bug [epitaph_crash]', 'epitaph_crash_now [epitaph_crash]'],
     'divide': ['epitaph_divide [epitaph_crash]', 'epitaph_crash_now [epitaph_crash]'],
     'write': ['epitaph_null_write [epitaph_crash]', 'epitaph_crash_now [epitaph_crash]'],

@@ -30,6 +30,82 @@ static struct report_frame frame(const char *text, const char *function, bool is
 	return f;
 }
 
+/* Two tasks that hang alike, one of which waits for the other's lock. */
+static void add_tasks(struct report *report)
+{
+	struct stack_group *group = calloc(1, sizeof(*group));
+	struct lock_edge *edge = calloc(1, sizeof(*edge));
+
+	assert_non_null(group);
+	assert_non_null(edge);
+	report->has_blocked = report->has_locks = true;
+	report->blocked.groups = group;
+	report->blocked.count = 1;
+	report->blocked.left_out = 3;
+	group->stack.pid = 80;
+	group->stack.state = 'D';
+	SET(blocked.groups->stack.comm, "dd");
+	SET(blocked.groups->stack.end, "user");
+	SET(blocked.groups->channel, "io_schedule");
+	group->stack.frames = calloc(1, sizeof(struct report_frame));
+	assert_non_null(group->stack.frames);
+	group->stack.frame_count = 1;
+	group->stack.frames[0] = frame("io_schedule+0x1/0x2", "io_schedule", true);
+	group->count = 2;
+	group->member_count = 2;
+	group->members[0].pid = 80;
+	group->members[1].pid = 81;
+	SET(blocked.groups->members[0].comm, "dd");
+	SET(blocked.groups->members[1].comm, "rsync");
+	group->has_longest = true;
+	group->longest_ms = 125000;
+	report->locks.edges = edge;
+	report->locks.count = 1;
+	edge->waiter.pid = 81;
+	edge->waiter.state = 'D';
+	edge->owner.pid = 80;
+	edge->owner.state = 'S';
+	edge->lock_vaddr = UINT64_C(0xffff888012345678);
+	edge->readers = 2;
+	edge->next = SIZE_MAX;
+	edge->has_since = true;
+	SET(locks.edges->waiter.comm, "rsync");
+	SET(locks.edges->owner.comm, "dd");
+	SET(locks.edges->owner.channel, "pipe_read");
+	SET(locks.edges->kind, "rwsem-write");
+	SET(locks.edges->unknown, "no reason");
+}
+
+static void add_machine(struct report *report)
+{
+	struct report_cpu *cpus = calloc(3, sizeof(*cpus));
+	struct report_module *modules = calloc(2, sizeof(*modules));
+
+	assert_non_null(cpus);
+	assert_non_null(modules);
+	report->other_cpus.cpus = cpus;
+	report->other_cpus.count = 3;
+	report->other_cpus.left_out = 5;
+	for (uint32_t i = 0; i < 3; i++) {
+		report_task_done(&cpus[i].task);
+		cpus[i].id = i + 2;
+		cpus[i].task.pid = i == 2 ? 99 : 0;
+		SET(other_cpus.cpus[i].task.end, i == 2 ? "user" : "clean");
+		SET(other_cpus.cpus[i].task.comm, "name");
+	}
+	report->modules.modules = modules;
+	report->modules.count = 2;
+	SET(modules.modules[0].name, "guilty");
+	SET(modules.modules[0].taints, "OE");
+	SET(modules.modules[0].state, "live");
+	SET(modules.modules[1].name, "innocent");
+	modules[1].vaddr = UINT64_C(0xffffffffc0000000);
+	modules[1].size_bytes = 4096;
+	report->memory.bytes[MEMORY_TOTAL] = UINT64_C(2) << 30;
+	report->memory.bytes[MEMORY_FREE] = 0;
+	report->memory.known = 1u << MEMORY_TOTAL | 1u << MEMORY_FREE;
+}
+
 /* One in which everything is known. */
 static struct report *full_report(void)
 {
@@ -40,6 +116,10 @@ static struct report *full_report(void)
 	SET(cause, "crash triggered by sysrq (c), by task sh (pid 71)");
 	SET(cause_source, "log");
 	SET(title, "sysrq: crash");
+	SET(signature, "v1-0123456789abcdef");
+	SET(signature_of.frames[0], "sysrq_handle_crash");
+	SET(signature_of.frames[1], "init [module]");
+	report->signature_of.count = 2;
 	report->crash_time = 1795555914;
 	report->uptime_ms = 4618;
 	SET(release, "6.12.0-test");
@@ -71,6 +151,8 @@ static struct report *full_report(void)
 	strcpy(report->registers[0].name, "orig_rax");
 	report->registers[0].value = UINT64_MAX;
 	strcpy(report->registers[1].name, "rip");
+	add_tasks(report);
+	add_machine(report);
 	report->log_tail = calloc(2, sizeof(char *));
 	assert_non_null(report->log_tail);
 	report->log_tail[0] = strdup("[    4.618278] first");
@@ -130,7 +212,29 @@ static void test_round_trip(void **state)
 	assert_int_equal(again->log_tail_count, 2);
 	assert_string_equal(again->log_tail[1], report->log_tail[1]);
 	assert_int_equal(again->log_count, 430);
+	assert_string_equal(again->signature, "v1-0123456789abcdef");
+	assert_int_equal(again->signature_of.count, 2);
+	assert_string_equal(again->signature_of.frames[1], "init [module]");
 	assert_int_equal(again->task_count, 141);
+	assert_int_equal(again->blocked.count, 1);
+	assert_int_equal(stack_groups_tasks(&again->blocked), 5);
+	assert_int_equal(again->blocked.groups[0].members[1].pid, 81);
+	assert_int_equal(again->blocked.groups[0].longest_ms, 125000);
+	assert_string_equal(again->blocked.groups[0].stack.frames[0].function,
+			    "io_schedule");
+	assert_int_equal(again->locks.count, 1);
+	assert_string_equal(again->locks.edges[0].owner.channel, "pipe_read");
+	assert_true(again->locks.edges[0].lock_vaddr == UINT64_C(0xffff888012345678));
+	assert_int_equal(again->locks.edges[0].readers, 2);
+	assert_int_equal(again->other_cpus.count, 3);
+	assert_int_equal(again->other_cpus.cpus[2].id, 4);
+	assert_int_equal(again->other_cpus.cpus[2].task.pid, 99);
+	assert_int_equal(again->other_cpus.left_out, 5);
+	assert_int_equal(again->modules.count, 2);
+	assert_string_equal(again->modules.modules[0].taints, "OE");
+	assert_true(again->modules.modules[1].vaddr == UINT64_C(0xffffffffc0000000));
+	assert_int_equal(again->memory.known, report->memory.known);
+	assert_true(again->memory.bytes[MEMORY_TOTAL] == UINT64_C(2) << 30);
 }
 
 static void test_round_trip_unknown(void **state)
@@ -228,6 +332,22 @@ static void test_wrong(void **state)
 		{ "{\"panic_task\": {\"frames\": [{\"address\": 1}]}}", ERR_CORRUPT },
 		{ "{\"panic_task\": {\"frames\": [{\"reliable\": 1}]}}", ERR_CORRUPT },
 		{ "{\"registers\": {}}", ERR_CORRUPT },
+		{ "{\"blocked\": {}}", ERR_CORRUPT },
+		{ "{\"blocked\": [1]}", ERR_CORRUPT },
+		{ "{\"blocked\": [{\"count\": -1}]}", ERR_INVALID },
+		{ "{\"blocked\": [{\"tasks\": [1]}]}", ERR_CORRUPT },
+		{ "{\"blocked\": [{\"stack\": []}]}", ERR_CORRUPT },
+		{ "{\"locks\": [1]}", ERR_CORRUPT },
+		{ "{\"other_cpus\": [1]}", ERR_CORRUPT },
+		{ "{\"other_cpus\": [{\"cpu\": 4294967296}]}", ERR_INVALID },
+		{ "{\"modules\": [[]]}", ERR_CORRUPT },
+		{ "{\"signature_frames\": [1]}", ERR_CORRUPT },
+		{ "{\"signature_frames\": [\"\",\"\",\"\",\"\",\"\",\"\"]}", ERR_LIMIT },
+		{ "{\"modules\": [{\"address\": \"1\"}]}", ERR_CORRUPT },
+		{ "{\"memory\": []}", ERR_CORRUPT },
+		{ "{\"memory\": {\"free\": -1}}", ERR_INVALID },
+		{ "{\"locks\": [{\"owner\": 1}]}", ERR_CORRUPT },
+		{ "{\"locks\": [{\"lock\": 1}]}", ERR_CORRUPT },
 		{ "{\"registers\": [{\"name\": \"rip\", \"value\": \"0x\"}]}",
 		  ERR_CORRUPT },
 		{ "{\"registers\": [{\"value\": \"0x12345678123456781\"}]}",
@@ -291,6 +411,52 @@ static void test_invalid_utf8(void **state)
 	}
 }
 
+static struct signature make_signature(const char *const *functions)
+{
+	struct signature signature = { 0 };
+
+	for (size_t i = 0; functions[i]; i++)
+		signature_add(&signature, functions[i], "");
+	return signature;
+}
+
+static void test_signature(void **state)
+{
+	static const char *const one[] = { "panic",	     "victim.isra.0",	"victim",
+					   "_raw_spin_lock", "__x64_sys_write", NULL };
+	static const char *const same[] = { "victim", "__arm64_sys_write",
+					    "do_syscall_64", NULL };
+	static const char *const other[] = { "victim", "read", NULL };
+	static const char *const many[] = { "f1", "f2", "f3", "f4", "f5", "f6", NULL };
+	struct signature a = make_signature(one), b = make_signature(same),
+			 c = make_signature(other), d = make_signature(many);
+	struct signature none = { 0 };
+	char x[SIGNATURE_STRING_SIZE], y[SIGNATURE_STRING_SIZE];
+
+	assert_int_equal(a.count, 2);
+	assert_string_equal(a.frames[0], "victim");
+	assert_string_equal(a.frames[1], "write");
+	signature_format(&a, "WARNING in victim", x);
+	signature_format(&b, "WARNING in elsewhere", y); // the kind and the frames count
+	assert_string_equal(x, y);
+	signature_format(&c, "WARNING in victim", y);
+	assert_string_not_equal(x, y);
+	signature_format(&a, "KASAN in victim", y);
+	assert_string_not_equal(x, y);
+	signature_format(&none, "kernel panic: no pages in the pool", x);
+	signature_format(&none, "kernel panic: no pages", y);
+	assert_string_not_equal(x, y);
+	signature_format(&none, "", x);
+	assert_string_equal(x, "");
+	assert_int_equal(d.count, SIGNATURE_FRAMES);
+	signature_add(&none, "init", "module");
+	assert_string_equal(none.frames[0], "init [module]");
+
+	/* What has been handed out once stays so: else SIGNATURE_VERSION must grow. */
+	signature_format(&a, "WARNING in victim", x);
+	assert_string_equal(x, "v1-f958fdc4fcda19de");
+}
+
 static char *to_text(const struct report *report, bool colour)
 {
 	struct report_text_options options = {
@@ -316,6 +482,7 @@ static void test_text(void **state)
 
 	assert_int_equal(strncmp(text, "CAUSE      crash triggered by sysrq", 35), 0);
 	has(text, "\nWhen       2026-11-24 21:31:54 UTC, 4.6 s after boot\n");
+	has(text, "\nSignature  v1-0123456789abcdef\n");
 	has(text, "\nKernel     6.12.0-test #1 SMP some day\n");
 	has(text,
 	    "\nTaints     W (earlier warning), O (out-of-tree module), E (unsigned");
@@ -325,6 +492,17 @@ static void test_text(void **state)
 	has(text, "\n       <TASK>\n  #1   ? 0xffffffffc0001234\n");
 	has(text, "unknown: page 0x1234 was left out of the dump\n");
 	has(text, " orig_rax ffffffffffffffff");
+	has(text, "\nTasks      141, 5 of them blocked (state D)\n");
+	has(text, "\nLocks\nrwsem 0xffff888012345678\n"
+		  "  held by 2 readers, the last of them dd (pid 80, S), in pipe_read\n"
+		  "  wanted by rsync (pid 81, D, 0.0 s) to write\n");
+	has(text, "\nBlocked tasks\n2 tasks, state D, in io_schedule, for up to 2 min 05 "
+		  "s:\n  dd (pid 80), rsync (pid 81)\n  #0     io_schedule+0x1/0x2\n");
+	has(text, "(and 3 more blocked tasks)\n");
+	has(text, "\nMemory     2048 MiB: free 0\n");
+	has(text, "\nModules    2 loaded, of them tainted: guilty (OE)\n");
+	has(text, "\nOther CPUs\nCPU 4: name (pid 99), in user space\nidle: CPU 2-3\n"
+		  "(and 5 more CPUs)\n");
 	has(text, "2 records could not be read");
 	has(text, "\n[    4.618278] first\n[    4.618279] last\n");
 	has(text, "\nFiles\n  dump  complete  1.0 MiB  /x\n");
@@ -456,6 +634,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_signature),
 		cmocka_unit_test(test_round_trip_unknown),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_damaged),
