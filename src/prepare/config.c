@@ -89,7 +89,7 @@ void config_init(struct config *config)
 	*config = (struct config){
 		.archive = "/var/crash",
 		.collect_pstore = true,
-		.keep = 10,
+		.keep = 0,
 		.mode = orders.mode,
 		.end = orders.end,
 		.dump_level = orders.dump_level,

@@ -22,7 +22,7 @@ struct config {
 	char archive[PATH_MAX];	  /* [archive] path = /var/crash */
 	char panic_log[PATH_MAX]; /* [archive] panic_log = (empty: none) */
 	bool collect_pstore;	  /* [archive] collect_pstore = yes */
-	uint32_t keep;		  /* [archive] keep = 10; 0: any number */
+	uint32_t keep;		  /* [archive] keep = 0: any number */
 	uint32_t keep_days;	  /* [archive] keep_days = 0: any age */
 	uint64_t keep_size_bytes; /* [archive] keep_size = 0: any size */
 	enum orders_mode mode;	  /* [capture] mode = full | dmesg */

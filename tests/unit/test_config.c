@@ -81,7 +81,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c.panic_timeout_s, 10);
 	assert_true(c.panic_on_oops);
 	assert_true(c.collect_pstore);
-	assert_int_equal(c.keep, 10);
+	assert_int_equal(c.keep, 0);
 	assert_int_equal(c.keep_days, 0);
 	assert_int_equal(c.keep_size_bytes, 0);
 }
