@@ -12,6 +12,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/size.h"
 #include "dump/codec.h"
 
 #define PAGE_MAX CODEC_PAGE_MAX
@@ -122,6 +123,58 @@ static void test_every_level(void **state)
 	}
 }
 
+/* --- our own deflate -----------------------------------------------------------------
+ */
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return *seed >> 33;
+}
+
+/* Noise and copies of any length from any distance, in a ratio that @noise decides. */
+static void page_mix(uint8_t *page, size_t size, uint64_t *seed, size_t noise)
+{
+	size_t at = 0;
+
+	while (at < size) {
+		size_t length = 1 + next_random(seed) % (1 + next_random(seed) % noise);
+		size_t distance = at ? 1 + next_random(seed) % at : 0;
+
+		for (; length && at < size; length--, at++)
+			page[at] = (uint8_t)next_random(seed);
+		length = next_random(seed) % (1 + next_random(seed) % 1200);
+		if (next_random(seed) % 4 == 0)
+			distance = MIN(distance, (size_t)8);
+		for (; length && distance && at < size; length--, at++)
+			page[at] = page[at - distance];
+	}
+}
+
+/* From pages of matches alone to such that just fit, or just do not. */
+static void test_deflate_of_mixed_pages(void **state)
+{
+	static uint8_t page[PAGE_MAX];
+	uint64_t seed = 1;
+
+	for (size_t page_size = 4096; page_size <= PAGE_MAX; page_size *= 4) {
+		struct codec_context *context = NULL;
+		size_t stored = 0, packed = 0;
+
+		assert_int_equal(codec_open(CODEC_ZLIB, 1, page_size, &context, NULL), 0);
+		for (size_t i = 0; i < 4096 * 1000 / page_size; i++) {
+			page_mix(page, page_size, &seed, (size_t)1 << i % 14);
+			if (check_page(context, CODEC_ZLIB, page, page_size))
+				packed++;
+			else
+				stored++;
+		}
+		assert_in_range(packed, 100 * 4096 / page_size, SIZE_MAX);
+		assert_true(page_size > 4096 || stored > 0);
+		codec_close(context);
+	}
+}
+
 static void test_none_stores(void **state)
 {
 	struct codec_context *context = NULL;
@@ -142,7 +195,7 @@ static void test_parse(void **state)
 		enum codec codec;
 		int level;
 	} cases[] = {
-		{ "zstd", CODEC_ZSTD, 1 },     { "zstd:3", CODEC_ZSTD, 3 },
+		{ "zstd", CODEC_ZSTD, 0 },     { "zstd:3", CODEC_ZSTD, 3 },
 		{ "zstd:-5", CODEC_ZSTD, -5 }, { "zstd:19", CODEC_ZSTD, 19 },
 		{ "zlib", CODEC_ZLIB, 1 },     { "zlib:9", CODEC_ZLIB, 9 },
 		{ "lzo", CODEC_LZO, 1 },       { "lzo:1", CODEC_LZO, 1 },
@@ -208,9 +261,13 @@ static void test_flags(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_level),  cmocka_unit_test(test_none_stores),
-		cmocka_unit_test(test_parse),	     cmocka_unit_test(test_parse_refuses),
-		cmocka_unit_test(test_open_refuses), cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_every_level),
+		cmocka_unit_test(test_none_stores),
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_parse_refuses),
+		cmocka_unit_test(test_open_refuses),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_deflate_of_mixed_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
