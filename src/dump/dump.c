@@ -4,14 +4,15 @@
  *
  * A: for each chunk of page frames (32768 of them, 128 MiB on x86-64) the memmap says
  *    which pages are kept; the chunk's bits go straight to their place in the file, and
- *    only their number stays in memory. Summed up, the numbers say where each chunk's
- *    descriptors begin.
+ *    only their number stays in memory. Each worker has a kernel and a selection of its
+ *    own. Summed up, the numbers say where each chunk's descriptors begin.
  * B: workers take units (an eighth of a chunk), read the unit's bits again from the file,
  *    and write descriptors and data anywhere behind (packer.c). No worker waits for
  *    another, no order is kept between them; one worker runs in the caller's own thread.
  *
- * Memory: in A 2.2 MiB (struct pages and bits of one chunk), given back before B; in B
- * below 2 MiB a worker. All the time 16 bytes a chunk with RAM: 128 KiB for a TiB.
+ * Memory: in A 2.2 MiB a worker (struct pages and bits of one chunk), given back before
+ * B; in B below 2 MiB a worker. All the time 16 bytes a chunk with RAM: 128 KiB for a
+ * TiB.
  *
  * A failure in B (a full disk, most of all) ends all workers, after each has written what
  * it has; the file stays marked "incomplete".
@@ -28,24 +29,18 @@
 #include <time.h>
 
 #include "base/size.h"
+#include "dump/chunk.h"
 #include "dump/facts.h"
 #include "dump/packer.h"
 #include "dump/select.h"
 #include "dump/writer_diskdump.h"
 
-#define CHUNKS_MAX	  ((size_t)1 << 20) /* 128 TiB, dense */
 #define UNIT_PAGES	  4096
 #define UNITS_PER_CHUNK	  (SELECTION_CHUNK_PAGES / UNIT_PAGES)
 #define UNIT_BYTES	  (UNIT_PAGES / 8)
 #define THREADS_MAX	  64
 #define THREAD_STACK	  (256 * KIB)
 #define PROGRESS_EVERY_MS 100
-
-struct chunk {
-	uint32_t number; /* its first page frame / SELECTION_CHUNK_PAGES */
-	uint32_t kept;
-	uint64_t first_desc;
-};
 
 struct engine {
 	struct image *image;
@@ -55,135 +50,17 @@ struct engine {
 	struct packer_job job;
 	uint32_t page_size;
 	int level;
-	struct chunk *chunks;
-	size_t chunk_count;
+	struct chunks chunks;
 	uint64_t pages_kept;
-	_Atomic uint64_t next_unit;
-	int64_t progress_ms; /* when it was last told */
+	_Atomic uint64_t next_chunk; /* of phase A */
+	_Atomic uint64_t next_unit;  /* of phase B */
+	int64_t progress_ms;	     /* when it was last told */
 
 	pthread_mutex_t lock; /* of all below */
 	struct err failure;   /* the first */
 	struct packer_counts counts;
+	uint64_t pages_total, pages_missing;
 };
-
-/* --- chunks --------------------------------------------------------------------------
- */
-
-/* Whole page frames of a range. */
-static void range_pages(const struct image_range *range, uint32_t page_size,
-			uint64_t *ret_start, uint64_t *ret_end)
-{
-	*ret_start = range->paddr / page_size + (range->paddr % page_size != 0);
-	*ret_end = (range->paddr + range->size_bytes) / page_size;
-}
-
-/* Those that hold any RAM, in order. */
-static int engine_find_chunks(struct engine *engine, struct err *err)
-{
-	size_t range_count, capacity = 0;
-	const struct image_range *ranges = image_ranges(engine->image, &range_count);
-	uint64_t next = 0, start, end;
-
-	for (size_t i = 0; i < range_count; i++) {
-		range_pages(&ranges[i], engine->page_size, &start, &end);
-		if (start >= end)
-			continue;
-		if (end > DISKDUMP_PFN_MAX)
-			return err_set(err, ERR_LIMIT, "memory up to page frame %" PRIu64,
-				       end);
-		for (uint64_t n = MAX(start / SELECTION_CHUNK_PAGES, next);
-		     n <= (end - 1) / SELECTION_CHUNK_PAGES; n++) {
-			if (engine->chunk_count == CHUNKS_MAX)
-				return err_set(err, ERR_LIMIT,
-					       "more than %zu chunks of memory",
-					       CHUNKS_MAX);
-			if (engine->chunk_count == capacity) {
-				struct chunk *more;
-
-				capacity = capacity ? capacity * 2 : 64;
-				more = reallocarray(engine->chunks, capacity,
-						    sizeof(*more));
-				if (!more)
-					return err_nomem(err);
-				engine->chunks = more;
-			}
-			engine->chunks[engine->chunk_count++] =
-				(struct chunk){ .number = (uint32_t)n };
-			next = n + 1;
-		}
-	}
-	if (!engine->chunk_count)
-		return err_set(err, ERR_NOTFOUND, "the source has no memory at all");
-	return 0;
-}
-
-static void bits_set(uint8_t *bits, size_t start, size_t end)
-{
-	for (; start < end && start % 8; start++)
-		bits[start / 8] |= (uint8_t)(1u << (start % 8));
-	if (start < end) {
-		memset(bits + start / 8, 0xff, (end - start) / 8);
-		start += (end - start) / 8 * 8;
-	}
-	for (; start < end; start++)
-		bits[start / 8] |= (uint8_t)(1u << (start % 8));
-}
-
-static uint32_t bits_count(const uint8_t *bits, size_t size)
-{
-	uint32_t count = 0;
-
-	for (size_t i = 0; i < size; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, bits + i, sizeof(word));
-		count += (uint32_t)__builtin_popcountll(word);
-	}
-	return count;
-}
-
-/* The RAM of the chunk that begins at @pfn. @range_first moves on with the chunks. */
-static void engine_ram_bits(const struct engine *engine, uint64_t pfn,
-			    size_t *range_first, uint8_t bits[SELECTION_CHUNK_BYTES])
-{
-	size_t range_count;
-	const struct image_range *ranges = image_ranges(engine->image, &range_count);
-
-	memset(bits, 0, SELECTION_CHUNK_BYTES);
-	for (size_t i = *range_first; i < range_count; i++) {
-		uint64_t start, end;
-
-		range_pages(&ranges[i], engine->page_size, &start, &end);
-		if (start >= pfn + SELECTION_CHUNK_PAGES)
-			break;
-		if (end <= pfn) {
-			*range_first = i + 1;
-			continue;
-		}
-		start = MAX(start, pfn) - pfn;
-		end = MIN(end - pfn, (uint64_t)SELECTION_CHUNK_PAGES);
-		if (start < end)
-			bits_set(bits, (size_t)start, (size_t)end);
-	}
-}
-
-/* A source that was filtered before has less than its RAM. */
-static uint64_t engine_drop_missing(const struct engine *engine, uint64_t pfn,
-				    uint8_t kept[SELECTION_CHUNK_BYTES])
-{
-	uint64_t missing = 0;
-
-	if (image_info(engine->image)->format == IMAGE_FORMAT_ELF)
-		return 0;
-	for (size_t i = 0; i < SELECTION_CHUNK_PAGES; i++) {
-		if (!(kept[i / 8] >> (i % 8) & 1) ||
-		    image_has_page(engine->image, (pfn + i) * engine->page_size))
-			continue;
-		kept[i / 8] &= (uint8_t) ~(1u << (i % 8));
-		missing++;
-	}
-	return missing;
-}
 
 /* --- progress ------------------------------------------------------------------------
  */
@@ -208,41 +85,188 @@ static void engine_progress(struct engine *engine, bool is_counting, bool is_las
 	engine->options->progress(engine->options->progress_context, &progress);
 }
 
+/* --- workers -------------------------------------------------------------------------
+ */
+
+static void engine_fail(struct engine *engine, int code, const struct err *err)
+{
+	pthread_mutex_lock(&engine->lock);
+	if (!engine->failure.code) {
+		engine->failure = *err;
+		engine->failure.code = code;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	atomic_store(&engine->job.is_stopped, true);
+}
+
+/* The first that any worker met. */
+static int engine_failure(const struct engine *engine, struct err *err)
+{
+	if (err)
+		*err = engine->failure;
+	return engine->failure.code;
+}
+
+/* One of those that do the same at the same time; the caller's own thread is the first.
+ */
+struct worker {
+	struct engine *engine;
+	void (*work)(struct worker *worker);
+	bool is_caller; /* the one that tells progress */
+	pthread_t thread;
+
+	struct selection *selection; /* of phase A */
+	struct packer *packer;	     /* of phase B */
+};
+
+static void *worker_main(void *context)
+{
+	struct worker *worker = context;
+
+	worker->work(worker);
+	return NULL;
+}
+
+static unsigned int engine_thread_count(const struct engine *engine, uint64_t parts)
+{
+	unsigned int threads = engine->options->threads;
+	cpu_set_t cpus;
+
+	if (!threads)
+		threads = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
+				  ? (unsigned int)CPU_COUNT(&cpus)
+				  : 1;
+	threads = MIN(threads, (unsigned int)THREADS_MAX);
+	return (unsigned int)MIN((uint64_t)MAX(threads, 1u), parts);
+}
+
+/*
+ * Runs @work in the caller, workers[0], and in threads for as many of the others as can
+ * be started. Returns how many there were; all have ended.
+ */
+static unsigned int engine_work(struct engine *engine, struct worker *workers,
+				unsigned int count, void (*work)(struct worker *worker))
+{
+	pthread_attr_t attributes;
+	unsigned int started = 1;
+
+	workers[0].is_caller = true;
+	for (unsigned int i = 0; i < count; i++) {
+		workers[i].engine = engine;
+		workers[i].work = work;
+	}
+	if (count > 1 && pthread_attr_init(&attributes) == 0) {
+		pthread_attr_setstacksize(&attributes, THREAD_STACK);
+		while (started < count &&
+		       pthread_create(&workers[started].thread, &attributes, worker_main,
+				      &workers[started]) == 0)
+			started++;
+		pthread_attr_destroy(&attributes);
+	}
+	work(&workers[0]);
+	for (unsigned int i = 1; i < started; i++)
+		pthread_join(workers[i].thread, NULL);
+	return started;
+}
+
 /* --- phase A -------------------------------------------------------------------------
  */
 
-/* All chunks once: bits to the file, counts to the chunks. */
+/* One chunk: its bits to the file, their number to the chunk. */
+static int engine_select_chunk(struct engine *engine, struct selection *selection,
+			       struct chunk *chunk, size_t *range_first,
+			       uint64_t *ret_total, uint64_t *ret_missing,
+			       struct err *err)
+{
+	uint8_t ram[SELECTION_CHUNK_BYTES], kept[SELECTION_CHUNK_BYTES];
+	uint64_t pfn = chunk_pfn(chunk);
+	int r;
+
+	chunk_ram(engine->image, engine->page_size, pfn, range_first, ram);
+	r = selection_chunk(selection, pfn, ram, kept, err);
+	if (r < 0)
+		return r;
+	*ret_missing += chunk_drop_missing(engine->image, engine->page_size, pfn, kept);
+	*ret_total += bits_count(ram, sizeof(ram));
+	chunk->kept = bits_count(kept, sizeof(kept));
+	return diskdump_set_bitmaps(&engine->dump, pfn, ram, kept, sizeof(kept), err);
+}
+
+static void worker_select(struct worker *worker)
+{
+	struct engine *engine = worker->engine;
+	uint64_t total = 0, missing = 0;
+	size_t range_first = 0;
+	struct err err = { 0 };
+	int r = 0;
+
+	while (r == 0 && !packer_job_is_over(&engine->job)) {
+		uint64_t i = atomic_fetch_add(&engine->next_chunk, 1);
+
+		if (i >= engine->chunks.count)
+			break;
+		r = engine_select_chunk(engine, worker->selection,
+					&engine->chunks.items[i], &range_first, &total,
+					&missing, &err);
+		if (worker->is_caller)
+			engine_progress(engine, true, false);
+	}
+	if (r < 0)
+		engine_fail(engine, r, &err);
+	pthread_mutex_lock(&engine->lock);
+	engine->pages_total += total;
+	engine->pages_missing += missing;
+	pthread_mutex_unlock(&engine->lock);
+}
+
+/*
+ * The thread of another selection opens the kernel again: one thread uses one. Where
+ * that fails there is one worker less.
+ */
+static void worker_select_again(struct worker *worker)
+{
+	_cleanup_kernel struct kernel *kernel = NULL;
+
+	if (worker->is_caller) {
+		worker_select(worker);
+		return;
+	}
+	if (kernel_open(worker->engine->image, &kernel, NULL) < 0 ||
+	    selection_open(kernel, worker->engine->level, &worker->selection, NULL) < 0)
+		return;
+	if (selection_kind(worker->selection) == DUMP_SELECTION_MEMMAP)
+		worker_select(worker);
+	selection_forget_kernel(worker->selection);
+}
+
+/* All chunks once. */
 static int engine_select_chunks(struct engine *engine, struct selection *selection,
 				struct err *err)
 {
-	uint8_t ram[SELECTION_CHUNK_BYTES], kept[SELECTION_CHUNK_BYTES];
-	struct dump_result *result = engine->result;
-	size_t range_first = 0;
+	struct worker workers[THREADS_MAX] = { { .selection = selection } };
+	unsigned int count = 1;
 
-	engine->pages_kept = result->pages_total = result->pages_other = 0;
-	for (size_t i = 0; i < engine->chunk_count; i++) {
-		struct chunk *chunk = &engine->chunks[i];
-		uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
-		int r;
-
-		if (packer_job_is_over(&engine->job))
-			return err_set(err, ERR_TRUNCATED,
-				       "stopped before any page was written");
-		engine_ram_bits(engine, pfn, &range_first, ram);
-		r = selection_chunk(selection, pfn, ram, kept, err);
-		if (r < 0)
-			return r;
-		result->pages_other += engine_drop_missing(engine, pfn, kept);
-		r = diskdump_set_bitmaps(&engine->dump, pfn, ram, kept, sizeof(kept),
-					 err);
-		if (r < 0)
-			return r;
-		chunk->kept = bits_count(kept, sizeof(kept));
-		chunk->first_desc = engine->pages_kept;
-		engine->pages_kept += chunk->kept;
-		result->pages_total += bits_count(ram, sizeof(ram));
-		engine_progress(engine, true, false);
+	engine->next_chunk = engine->pages_total = engine->pages_missing = 0;
+	if (selection_kind(selection) == DUMP_SELECTION_MEMMAP)
+		count = engine_thread_count(engine, engine->chunks.count);
+	count = engine_work(engine, workers, count, worker_select_again);
+	for (unsigned int i = 1; i < count; i++) {
+		if (workers[i].selection)
+			selection_add(selection, workers[i].selection);
+		selection_close(workers[i].selection);
 	}
+	if (engine->failure.code)
+		return engine_failure(engine, err);
+	/* A chunk that was taken was done: then what they say can still be written. */
+	if (atomic_load(&engine->next_chunk) < engine->chunks.count)
+		return err_set(err, ERR_TRUNCATED, "stopped before any page was written");
+	engine->pages_kept = 0;
+	for (size_t i = 0; i < engine->chunks.count; i++) {
+		engine->chunks.items[i].first_desc = engine->pages_kept;
+		engine->pages_kept += engine->chunks.items[i].kept;
+	}
+	engine->result->pages_total = engine->pages_total;
+	engine->result->pages_other = engine->pages_missing;
 	return 0;
 }
 
@@ -295,22 +319,11 @@ static int engine_select(struct engine *engine, struct kernel *kernel, struct er
 /* --- phase B -------------------------------------------------------------------------
  */
 
-static void engine_fail(struct engine *engine, int code, const struct err *err)
-{
-	pthread_mutex_lock(&engine->lock);
-	if (!engine->failure.code) {
-		engine->failure = *err;
-		engine->failure.code = code;
-	}
-	pthread_mutex_unlock(&engine->lock);
-	atomic_store(&engine->job.is_stopped, true);
-}
-
 static int engine_pack_unit(struct engine *engine, struct packer *packer, uint64_t unit,
 			    struct err *err)
 {
-	const struct chunk *chunk = &engine->chunks[unit / UNITS_PER_CHUNK];
-	uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+	const struct chunk *chunk = &engine->chunks.items[unit / UNITS_PER_CHUNK];
+	uint64_t pfn = chunk_pfn(chunk);
 	size_t before = unit % UNITS_PER_CHUNK * UNIT_BYTES;
 	uint8_t kept[SELECTION_CHUNK_BYTES];
 	int r;
@@ -324,10 +337,10 @@ static int engine_pack_unit(struct engine *engine, struct packer *packer, uint64
 			    chunk->first_desc + bits_count(kept, before), err);
 }
 
-/* What one worker does until nothing is left. @is_caller: the one that tells progress. */
-static void engine_work(struct engine *engine, struct packer *packer, bool is_caller)
+static void worker_pack(struct worker *worker)
 {
-	uint64_t unit_count = (uint64_t)engine->chunk_count * UNITS_PER_CHUNK;
+	struct engine *engine = worker->engine;
+	uint64_t unit_count = (uint64_t)engine->chunks.count * UNITS_PER_CHUNK;
 	struct packer_counts counts;
 	struct err err = { 0 };
 	int r = 0;
@@ -337,16 +350,16 @@ static void engine_work(struct engine *engine, struct packer *packer, bool is_ca
 
 		if (unit >= unit_count)
 			break;
-		r = engine_pack_unit(engine, packer, unit, &err);
-		if (is_caller)
+		r = engine_pack_unit(engine, worker->packer, unit, &err);
+		if (worker->is_caller)
 			engine_progress(engine, false, false);
 	}
 	if (r < 0)
 		engine_fail(engine, r, &err);
-	r = packer_flush(packer, &err);
+	r = packer_flush(worker->packer, &err);
 	if (r < 0)
 		engine_fail(engine, r, &err);
-	counts = packer_counts(packer);
+	counts = packer_counts(worker->packer);
 	pthread_mutex_lock(&engine->lock);
 	engine->counts.written += counts.written;
 	engine->counts.zero += counts.zero;
@@ -354,83 +367,26 @@ static void engine_work(struct engine *engine, struct packer *packer, bool is_ca
 	pthread_mutex_unlock(&engine->lock);
 }
 
-struct worker {
-	struct engine *engine;
-	struct packer *packer;
-	pthread_t thread;
-};
-
-static void *worker_main(void *context)
-{
-	struct worker *worker = context;
-
-	engine_work(worker->engine, worker->packer, false);
-	return NULL;
-}
-
-/* Starts up to @wanted threads; fewer, where memory or threads are short. */
-static unsigned int engine_start_workers(struct engine *engine, struct worker *workers,
-					 unsigned int wanted)
-{
-	pthread_attr_t attributes;
-	unsigned int count = 0;
-
-	if (!wanted || pthread_attr_init(&attributes) != 0)
-		return 0;
-	pthread_attr_setstacksize(&attributes, THREAD_STACK);
-	for (; count < wanted; count++) {
-		struct worker *worker = &workers[count];
-
-		*worker = (struct worker){ .engine = engine };
-		if (packer_new(&engine->job, &worker->packer, NULL) < 0)
-			break;
-		if (pthread_create(&worker->thread, &attributes, worker_main, worker)) {
-			packer_free(worker->packer);
-			break;
-		}
-	}
-	pthread_attr_destroy(&attributes);
-	return count;
-}
-
-static unsigned int engine_thread_count(const struct engine *engine)
-{
-	uint64_t units = (uint64_t)engine->chunk_count * UNITS_PER_CHUNK;
-	unsigned int threads = engine->options->threads;
-	cpu_set_t cpus;
-
-	if (!threads)
-		threads = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
-				  ? (unsigned int)CPU_COUNT(&cpus)
-				  : 1;
-	threads = MIN(threads, (unsigned int)THREADS_MAX);
-	return (unsigned int)MIN((uint64_t)MAX(threads, 1u), units);
-}
-
 static int engine_pack(struct engine *engine, struct err *err)
 {
-	_cleanup_packer struct packer *packer = NULL;
-	struct worker workers[THREADS_MAX];
-	unsigned int count;
-	int r = packer_new(&engine->job, &packer, err);
+	struct worker workers[THREADS_MAX] = { 0 };
+	uint64_t units = (uint64_t)engine->chunks.count * UNITS_PER_CHUNK;
+	unsigned int wanted = engine_thread_count(engine, units), count = 1;
+	int r = packer_new(&engine->job, &workers[0].packer, err);
 
 	if (r < 0)
 		return r;
-	count = engine_start_workers(engine, workers, engine_thread_count(engine) - 1);
-	engine_work(engine, packer, true);
-	for (unsigned int i = 0; i < count; i++) {
-		pthread_join(workers[i].thread, NULL);
+	/* Fewer, where memory is short. */
+	while (count < wanted &&
+	       packer_new(&engine->job, &workers[count].packer, NULL) == 0)
+		count++;
+	engine_work(engine, workers, count, worker_pack);
+	for (unsigned int i = 0; i < count; i++)
 		packer_free(workers[i].packer);
-	}
 	engine->result->pages_written = engine->counts.written;
 	engine->result->pages_zero = engine->counts.zero;
 	engine->result->pages_unreadable = engine->counts.unreadable;
-	if (engine->failure.code) {
-		if (err)
-			*err = engine->failure;
-		return engine->failure.code;
-	}
-	return 0;
+	return engine->failure.code ? engine_failure(engine, err) : 0;
 }
 
 /* --- all of it -----------------------------------------------------------------------
@@ -461,7 +417,7 @@ static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
 	facts_gather(engine->image, kernel, engine->level, engine->options->codec,
 		     &facts);
 	engine->page_size = engine->job.page_size = facts.page_size;
-	r = engine_find_chunks(engine, err);
+	r = chunks_init(&engine->chunks, engine->image, engine->page_size, err);
 	if (r == 0)
 		r = diskdump_begin(&engine->dump, &facts, fd, err);
 	if (r == 0)
@@ -534,7 +490,7 @@ int dump_write(struct image *image, struct kernel *kernel,
 		if (err)
 			*err = why;
 	}
-	free(engine.chunks);
+	chunks_done(&engine.chunks);
 	return r;
 }
 
