@@ -393,7 +393,8 @@ const struct command cmd_save = {
 		"sum of\n"
 		"                       them, as makedumpfile's -d (default 31: all)\n"
 		"  -c, --codec C[:N]    zstd, zlib, lzo or none, at level N (default "
-		"zstd:1)\n"
+		"zstd,\n"
+		"                       each page at the level that suits it)\n"
 		"      --threads N      default one for each CPU\n"
 		"      --force          overwrite DEST\n",
 	.has_json = true,
