@@ -22,9 +22,7 @@
 #define DISTANCE_MAX 32768
 #define END_OF_BLOCK 256
 #define TAIL	     8 /* bytes at the end that begin no match */
-#define SKIP_SHIFT                                                           \
-	6 /* after 64 bytes without a match every second place is tried, ... \
-	   */
+#define SKIP_SHIFT   6 /* from 64 bytes without a match on, every second place, ... */
 /* The head, an end of block and the sum; and whole words of 8 are stored. */
 #define OUT_SLACK 24
 

@@ -4,7 +4,7 @@
  * the file allows:
  *   - a regular file is mapped as a whole for small reads: page tables, lists; large ones
  *     are read, which is as fast, maps nothing and takes no memory for holes. What small
- *     reads have mapped counts as ours (RSS), so it is bounded: about 8 MiB
+ *     reads have mapped counts as ours (RSS), so it is bounded: about 4 MiB
  *   - /proc/vmcore is mapped in windows: its mmap() makes all page table entries at once
  *     (2 MiB per GiB), and a crash kernel has little memory. Its read() maps, copies and
  *     unmaps a single page at a time on x86: about twenty times slower.
@@ -28,7 +28,7 @@
 
 /* Linux maps 64 KiB around a page that is touched (fault_around_bytes). */
 #define IMAGE_TOUCH_SIZE ((uint64_t)64 << 10)
-#define IMAGE_TOUCH_MAX	 128
+#define IMAGE_TOUCH_MAX	 64
 #define IMAGE_TOUCH_BITS 1024
 
 struct image_window {

@@ -59,6 +59,11 @@ def struct_page(flags=0, mapping=0, private=0, mapcount=NO_TYPE, refcount=0):
     return struct.pack('<QQQQQQII8x', flags, 0, 0, mapping, 0, private, mapcount, refcount)
 
 
+def is_reserved(chunk, size):
+    """Does this chunk hold the kernel, or the memmap?"""
+    return chunk < 2 or 0 <= chunk - MEMMAP_AT // (CHUNK * PAGE) < size // 64 // (CHUNK * PAGE)
+
+
 def group(kind):
     if kind == 'free':
         return struct_page(private=10, mapcount=BUDDY) + struct_page() * (GROUP - 1)
@@ -72,13 +77,26 @@ def group(kind):
 
 
 def pool():
-    """Chunks of struct pages; the first is the kernel's own."""
+    """What the groups of each chunk of the pool are; the first is the kernel's own."""
     dice = random.Random(1)
     kinds = ['free'] * 32 + ['user'] * 20 + ['cache'] * 11 + ['slab']
-    made = {kind: group(kind) for kind in ('reserved', *kinds)}
-    yield made['reserved'] * (CHUNK // GROUP)
+    yield ['reserved'] * (CHUNK // GROUP)
     for _ in range(POOL - 1):
-        yield b''.join(made[dice.choice(kinds)] for _ in range(CHUNK // GROUP))
+        yield [dice.choice(kinds) for _ in range(CHUNK // GROUP)]
+
+
+def which(chunk, size):
+    return 0 if is_reserved(chunk, size) else 1 + chunk % (POOL - 1)
+
+
+def counts(gib):
+    """How many pages there are of each kind, whatever an engine says."""
+    chunks = list(pool())
+    found = {kind: 0 for kind in ('reserved', 'free', 'user', 'cache', 'slab')}
+    for chunk in range(gib * GIB // (CHUNK * PAGE)):
+        for kind in chunks[which(chunk, gib * GIB)]:
+            found[kind] += GROUP
+    return found
 
 
 def tables(size):
@@ -100,11 +118,8 @@ def tables(size):
 
     for paddr in range(0, POOL_AT, 2 * MIB):
         map_2m(KERNEL_MAP + paddr, paddr)
-    memmap_chunks = size // 64 // (CHUNK * PAGE)
     for chunk in range(size // (CHUNK * PAGE)):
-        reserved = chunk < 2 or 0 <= chunk - MEMMAP_AT // (CHUNK * PAGE) < memmap_chunks
-        which = 0 if reserved else 1 + chunk % (POOL - 1)
-        map_2m(VMEMMAP + chunk * CHUNK * STRUCT_PAGE, POOL_AT + which * 2 * MIB)
+        map_2m(VMEMMAP + chunk * CHUNK * STRUCT_PAGE, POOL_AT + which(chunk, size) * 2 * MIB)
     return b''.join(pages)
 
 
@@ -126,7 +141,7 @@ def make(path, gib):
         out.write(all_tables)
         out.seek(FILE_DATA + POOL_AT)
         for chunk in pool():
-            out.write(chunk)
+            out.write(b''.join(map(group, chunk)))
         out.truncate(FILE_DATA + size)
 
 

@@ -242,13 +242,15 @@ class Test:
 
     def readers(self):
         vmlinux = assets.vmlinux(self.release)
-        dump = self.work / 'zstd'
         for name, ask in ('crash', self.crash), ('drgn', self.drgn):
-            theirs, ours = ask(self.vmcore, vmlinux), ask(dump, vmlinux)
-            differing = [pair for pair in zip(theirs[1], ours[1]) if pair[0] != pair[1]]
-            self.check(f'{name} says the same of dump and source ({len(ours[1])} lines)',
-                       ours == theirs and ours[0] == 0 and len(ours[1]) > 80,
-                       ours[0], len(theirs[1]), differing[:10], ours[1][:10])
+            theirs = ask(self.vmcore, vmlinux)
+            for codec in 'zstd', 'zlib':
+                ours = ask(self.work / codec, vmlinux)
+                differing = [pair for pair in zip(theirs[1], ours[1]) if pair[0] != pair[1]]
+                self.check(f'{name} says the same of source and {codec} dump '
+                           f'({len(ours[1])} lines)',
+                           ours == theirs and ours[0] == 0 and len(ours[1]) > 80,
+                           ours[0], len(theirs[1]), differing[:10], ours[1][:10])
         makedumpfile = assets.need('makedumpfile', 'makedumpfile')
         logs = []
         # Debian 12's knows no zstd.

@@ -123,6 +123,39 @@ static void test_every_level(void **state)
 	}
 }
 
+/* Without a level: where only packed literals help they are packed, else not. */
+static void test_zstd_chooses(void **state)
+{
+	struct codec_context *contexts[3] = { 0 };
+	static const int levels[] = { 0, -1, 1 };
+	uint8_t page[4096], out[4096];
+	size_t sizes[3];
+	uint64_t seed = 1;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(codec_open(CODEC_ZSTD, levels[i], sizeof(page),
+					    &contexts[i], NULL),
+				 0);
+	for (int round = 0; round < 20; round++) {
+		bool is_text = round / 5 % 2;
+
+		for (size_t i = 0; i < sizeof(page); i++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1;
+			page[i] = 0;
+			if (is_text || i % 128 < 16)
+				page[i] = (uint8_t)('a' + (seed >> 60));
+		}
+		for (int i = 0; i < 3; i++)
+			sizes[i] = codec_compress(contexts[i], page, out);
+		if (is_text)
+			assert_true(sizes[0] == sizes[2] && sizes[2] && !sizes[1]);
+		else if (round % 5)
+			assert_true(sizes[0] == sizes[1] && sizes[1] > sizes[2]);
+	}
+	for (int i = 0; i < 3; i++)
+		codec_close(contexts[i]);
+}
+
 /* --- our own deflate -----------------------------------------------------------------
  */
 
@@ -268,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_open_refuses),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_deflate_of_mixed_pages),
+		cmocka_unit_test(test_zstd_chooses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`epitaph save` of machines that nobody has at hand (tests/bench/huge.py): the right pages
+whatever the number of threads, and memory that does not grow with the machine."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+EPITAPH = Path(sys.argv[1]).resolve()
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'bench'))
+import huge  # noqa: E402
+
+PAGE = 4096
+LIMIT_KIB, LIMIT_THREAD_KIB = 16 << 10, 2 << 10
+
+
+class Test:
+    def __init__(self, work):
+        self.source, self.dump = work / 'vmcore', work / 'dump'
+        self.passed = self.failed = 0
+
+    def check(self, name, right, *why):
+        self.passed, self.failed = self.passed + bool(right), self.failed + (not right)
+        print(f'{"ok  " if right else "FAIL"} {name}', *(() if right else why), flush=True)
+
+    def save(self, gib, threads):
+        name = f'{gib} GiB, {threads} threads'
+        child = subprocess.Popen([EPITAPH, 'save', '--json', '--force', '--threads',
+                                  str(threads), self.source, self.dump], text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        text = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        self.check(f'{name}: exit 0', child.returncode == 0, child.returncode)
+        pages = json.loads(text or '{}').get('pages', {})
+        made = huge.counts(gib)
+        self.check(f'{name}: pages', pages.get('total') == gib * huge.GIB // PAGE and
+                   pages.get('written') == made['reserved'] + made['slab'], pages, made)
+        self.check(f'{name}: what was left out', pages.get('free') == made['free'] and
+                   pages.get('user') == made['user'] and pages.get('cache') == made['cache'],
+                   pages, made)
+        limit = LIMIT_KIB + threads * LIMIT_THREAD_KIB
+        self.check(f'{name}: memory', usage.ru_maxrss <= limit, usage.ru_maxrss, limit)
+
+    def run(self):
+        for gib in 64, 1024:
+            huge.make(self.source, gib)
+            for threads in 1, 2, 5:
+                self.save(gib, threads)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='epitaph-huge-') as work:
+        test = Test(Path(work))
+        test.run()
+    print(f'{test.passed} passed, {test.failed} failed')
+    return 1 if test.failed or not test.passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
