@@ -12,9 +12,10 @@ runs instead of five, and no huge machine.
 Each program writes the same pages at level 31; the source is in the page cache and what is
 written goes to memory (/dev/shm, or --work), so that the programs are measured and not the
 disk. Programs take turns, so that other work on the machine hits them alike; figures are
-medians. CPU is user and system time. `RSS' is the peak the kernel counted; `own' the
-largest of its anonymous part, looked at every 2 ms. `wall' and `CPU' ratios are against
-makedumpfile with the option named.
+medians. CPU is user and system time. `RSS' is the peak that the kernel counted (VmHWM: the
+one of wait4() begins with the memory of whoever started the program), `own' the largest of
+its anonymous part; both are looked at every 2 ms. The ratios of wall and CPU time are
+against makedumpfile with the option named.
 
 Then machines of 256 GiB to 4 TiB as tests/bench/huge.py makes them: time and memory by size.
 """
@@ -41,13 +42,14 @@ HUGE_GIB = (256, 1024, 4096)
 FIGURES = ('wall_s', 'cpu_s', 'rss_mib', 'own_mib', 'size_mib')
 
 
-def own_kib(pid):
+def memory_kib(pid):
+    """(peak RSS so far, anonymous RSS now); zeros once the program has ended."""
     try:
-        status = Path(f'/proc/{pid}/status').read_text()
+        lines = Path(f'/proc/{pid}/status').read_text().splitlines()
     except OSError:
-        return 0
-    return max((int(line.split()[1]) for line in status.splitlines()
-                if line.startswith('RssAnon:')), default=0)
+        lines = ()
+    words = {line.split()[0]: line.split()[1] for line in lines if len(line.split()) > 1}
+    return int(words.get('VmHWM:', 0)), int(words.get('RssAnon:', 0))
 
 
 def measure(argv, env, output):
@@ -56,18 +58,19 @@ def measure(argv, env, output):
     started = time.monotonic()
     child = subprocess.Popen([str(a) for a in argv], env=env, stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    own = 0
+    peak = own = 0
     while True:
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)
         if pid:
             break
-        own = max(own, own_kib(child.pid))
+        now = memory_kib(child.pid)
+        peak, own = max(peak, now[0]), max(own, now[1])
         time.sleep(0.002)
     wall = time.monotonic() - started
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         sys.exit(f'bench: {argv[0]} failed with status {child.returncode}')
-    return (wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, own / 1024,
+    return (wall, usage.ru_utime + usage.ru_stime, peak / 1024, own / 1024,
             output.stat().st_size / MIB)
 
 
