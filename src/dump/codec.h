@@ -32,7 +32,10 @@ int codec_parse(const char *text, enum codec *ret, int *ret_level, struct err *e
 /* Of page_desc.flags and of the header's status: 1 zlib, 2 lzo, 0x20 zstd, 0 none. */
 uint32_t codec_flag(enum codec codec);
 
-/* One a thread. @level 0 is the codec's default. */
+/*
+ * One a thread. @level 0 is the codec's default; zstd's is none of its own levels: each
+ * page at the one that suits it.
+ */
 int codec_open(enum codec codec, int level, size_t page_size, struct codec_context **ret,
 	       struct err *err);
 void codec_close(struct codec_context *context);

@@ -4,16 +4,16 @@
  *
  * A: for each chunk of page frames (32768 of them, 128 MiB on x86-64) the memmap says
  *    which pages are kept; the chunk's bits go straight to their place in the file, and
- *    only their number stays in memory. Summed up, the numbers say where each chunk's
- *    descriptors begin.
+ *    only their number stays in memory. Each worker has a kernel and a selection of its
+ *    own. Summed up, the numbers say where each chunk's descriptors begin.
  * B: workers take units (an eighth of a chunk), read the unit's bits again from the file,
  *    and write descriptors and data anywhere behind (packer.c). No worker waits for
  *    another, no order is kept between them; one worker runs in the caller's own thread.
  *
- * Memory: in A 2.2 MiB (struct pages and bits of one chunk), given back before B; in B
- * below 2 MiB a worker. All the time 24 bytes a chunk with RAM: 192 KiB for a TiB. A
- * stream can't be read again: there the bits stay in memory, 32 MiB for a TiB, and go out
- * once they are all decided.
+ * Memory: in A 2.2 MiB a worker (struct pages and bits of one chunk), given back before
+ * B; in B below 2 MiB a worker. All the time 24 bytes a chunk with RAM: 192 KiB for a
+ * TiB. A stream can't be read again: there the bits stay in memory, 32 MiB for a TiB, and
+ * go out once they are all decided.
  *
  * A failure in B (a full disk, most of all) ends all workers, after each has written what
  * it has; the file stays marked "incomplete".
@@ -30,6 +30,7 @@
 #include <time.h>
 
 #include "base/size.h"
+#include "dump/chunk.h"
 #include "dump/elf_pages.h"
 #include "dump/facts.h"
 #include "dump/loads.h"
@@ -38,21 +39,12 @@
 #include "dump/writer_diskdump.h"
 #include "dump/writer_elf.h"
 
-#define CHUNKS_MAX	  ((size_t)1 << 20) /* 128 TiB, dense */
 #define UNIT_PAGES	  4096
 #define UNITS_PER_CHUNK	  (SELECTION_CHUNK_PAGES / UNIT_PAGES)
 #define UNIT_BYTES	  (UNIT_PAGES / 8)
 #define THREADS_MAX	  64
 #define THREAD_STACK	  (256 * KIB)
 #define PROGRESS_EVERY_MS 100
-
-struct chunk {
-	uint32_t number; /* its first page frame / SELECTION_CHUNK_PAGES */
-	uint32_t kept;
-	uint64_t first_desc;
-	uint8_t *
-		kept_bits; /* where the output can't be read again, of a chunk with any */
-};
 
 struct engine {
 	struct image *image;
@@ -64,154 +56,17 @@ struct engine {
 	struct packer_job job;
 	uint32_t page_size;
 	int level;
-	struct chunk *chunks;
-	size_t chunk_count;
+	struct chunks chunks;
 	uint64_t pages_kept;
-	_Atomic uint64_t next_unit;
-	int64_t progress_ms; /* when it was last told */
+	_Atomic uint64_t next_chunk; /* of phase A */
+	_Atomic uint64_t next_unit;  /* of phase B */
+	int64_t progress_ms;	     /* when it was last told */
 
 	pthread_mutex_t lock; /* of all below */
 	struct err failure;   /* the first */
 	struct packer_counts counts;
+	uint64_t pages_total, pages_missing;
 };
-
-/* --- chunks --------------------------------------------------------------------------
- */
-
-/* Whole page frames of a range. */
-static void range_pages(const struct image_range *range, uint32_t page_size,
-			uint64_t *ret_start, uint64_t *ret_end)
-{
-	*ret_start = range->paddr / page_size + (range->paddr % page_size != 0);
-	*ret_end = (range->paddr + range->size_bytes) / page_size;
-}
-
-/* Those that hold any RAM, in order. */
-static int engine_find_chunks(struct engine *engine, struct err *err)
-{
-	size_t range_count, capacity = 0;
-	const struct image_range *ranges = image_ranges(engine->image, &range_count);
-	uint64_t next = 0, start, end;
-
-	for (size_t i = 0; i < range_count; i++) {
-		range_pages(&ranges[i], engine->page_size, &start, &end);
-		if (start >= end)
-			continue;
-		if (end > DISKDUMP_PFN_MAX)
-			return err_set(err, ERR_LIMIT, "memory up to page frame %" PRIu64,
-				       end);
-		for (uint64_t n = MAX(start / SELECTION_CHUNK_PAGES, next);
-		     n <= (end - 1) / SELECTION_CHUNK_PAGES; n++) {
-			if (engine->chunk_count == CHUNKS_MAX)
-				return err_set(err, ERR_LIMIT,
-					       "more than %zu chunks of memory",
-					       CHUNKS_MAX);
-			if (engine->chunk_count == capacity) {
-				struct chunk *more;
-
-				capacity = capacity ? capacity * 2 : 64;
-				more = reallocarray(engine->chunks, capacity,
-						    sizeof(*more));
-				if (!more)
-					return err_nomem(err);
-				engine->chunks = more;
-			}
-			engine->chunks[engine->chunk_count++] =
-				(struct chunk){ .number = (uint32_t)n };
-			next = n + 1;
-		}
-	}
-	if (!engine->chunk_count)
-		return err_set(err, ERR_NOTFOUND, "the source has no memory at all");
-	return 0;
-}
-
-static void bits_set(uint8_t *bits, size_t start, size_t end)
-{
-	for (; start < end && start % 8; start++)
-		bits[start / 8] |= (uint8_t)(1u << (start % 8));
-	if (start < end) {
-		memset(bits + start / 8, 0xff, (end - start) / 8);
-		start += (end - start) / 8 * 8;
-	}
-	for (; start < end; start++)
-		bits[start / 8] |= (uint8_t)(1u << (start % 8));
-}
-
-static bool bit_is_set(const uint8_t *bits, size_t i)
-{
-	return bits[i / 8] >> (i % 8) & 1;
-}
-
-static uint32_t bits_count(const uint8_t *bits, size_t size)
-{
-	uint32_t count = 0;
-
-	for (size_t i = 0; i < size; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, bits + i, sizeof(word));
-		count += (uint32_t)__builtin_popcountll(word);
-	}
-	return count;
-}
-
-/* The RAM of the chunk that begins at @pfn. @range_first moves on with the chunks. */
-static void engine_ram_bits(const struct engine *engine, uint64_t pfn,
-			    size_t *range_first, uint8_t bits[SELECTION_CHUNK_BYTES])
-{
-	size_t range_count;
-	const struct image_range *ranges = image_ranges(engine->image, &range_count);
-
-	memset(bits, 0, SELECTION_CHUNK_BYTES);
-	for (size_t i = *range_first; i < range_count; i++) {
-		uint64_t start, end;
-
-		range_pages(&ranges[i], engine->page_size, &start, &end);
-		if (start >= pfn + SELECTION_CHUNK_PAGES)
-			break;
-		if (end <= pfn) {
-			*range_first = i + 1;
-			continue;
-		}
-		start = MAX(start, pfn) - pfn;
-		end = MIN(end - pfn, (uint64_t)SELECTION_CHUNK_PAGES);
-		if (start < end)
-			bits_set(bits, (size_t)start, (size_t)end);
-	}
-}
-
-/*
- * A source that was filtered before has less than its RAM: what is not there stays away.
- * A page that should be there and is lost stays, to be counted and marked as lost.
- */
-static bool engine_is_missing(const struct engine *engine, uint64_t paddr)
-{
-	uint8_t byte;
-	int r;
-
-	if (image_has_page(engine->image, paddr))
-		return false;
-	r = image_read(engine->image, paddr, &byte, sizeof(byte), NULL);
-	return r == ERR_FILTERED || r == ERR_FAULT;
-}
-
-static uint64_t engine_drop_missing(const struct engine *engine, uint64_t pfn,
-				    uint8_t kept[SELECTION_CHUNK_BYTES])
-{
-	uint64_t missing = 0;
-
-	if (image_info(engine->image)->has_all_pages)
-		return 0;
-	for (size_t i = 0; i < SELECTION_CHUNK_PAGES; i++) {
-		if (!bit_is_set(kept, i) ||
-		    !engine_is_missing(engine, (pfn + i) * engine->page_size))
-			continue;
-		kept[i / 8] &= (uint8_t) ~(1u << (i % 8));
-		missing++;
-	}
-	return missing;
-}
 
 /* --- progress ------------------------------------------------------------------------
  */
@@ -236,6 +91,90 @@ static void engine_progress(struct engine *engine, bool is_counting, bool is_las
 	engine->options->progress(engine->options->progress_context, &progress);
 }
 
+/* --- workers -------------------------------------------------------------------------
+ */
+
+static void engine_fail(struct engine *engine, int code, const struct err *err)
+{
+	pthread_mutex_lock(&engine->lock);
+	if (!engine->failure.code) {
+		engine->failure = *err;
+		engine->failure.code = code;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	atomic_store(&engine->job.is_stopped, true);
+}
+
+/* The first that any worker met. */
+static int engine_failure(const struct engine *engine, struct err *err)
+{
+	if (err)
+		*err = engine->failure;
+	return engine->failure.code;
+}
+
+/* One of those that do the same at the same time; the caller's own thread is the first.
+ */
+struct worker {
+	struct engine *engine;
+	void (*work)(struct worker *worker);
+	bool is_caller; /* the one that tells progress */
+	pthread_t thread;
+
+	struct selection *selection; /* of phase A */
+	struct packer *packer;	     /* of phase B */
+};
+
+static void *worker_main(void *context)
+{
+	struct worker *worker = context;
+
+	worker->work(worker);
+	return NULL;
+}
+
+static unsigned int engine_thread_count(const struct engine *engine, uint64_t parts)
+{
+	unsigned int threads = engine->options->threads;
+	cpu_set_t cpus;
+
+	if (!threads)
+		threads = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
+				  ? (unsigned int)CPU_COUNT(&cpus)
+				  : 1;
+	threads = MIN(threads, (unsigned int)THREADS_MAX);
+	return (unsigned int)MIN((uint64_t)MAX(threads, 1u), parts);
+}
+
+/*
+ * Runs @work in the caller, workers[0], and in threads for as many of the others as can
+ * be started. Returns how many there were; all have ended.
+ */
+static unsigned int engine_work(struct engine *engine, struct worker *workers,
+				unsigned int count, void (*work)(struct worker *worker))
+{
+	pthread_attr_t attributes;
+	unsigned int started = 1;
+
+	workers[0].is_caller = true;
+	for (unsigned int i = 0; i < count; i++) {
+		workers[i].engine = engine;
+		workers[i].work = work;
+	}
+	if (count > 1 && pthread_attr_init(&attributes) == 0) {
+		pthread_attr_setstacksize(&attributes, THREAD_STACK);
+		while (started < count &&
+		       pthread_create(&workers[started].thread, &attributes, worker_main,
+				      &workers[started]) == 0)
+			started++;
+		pthread_attr_destroy(&attributes);
+	}
+	work(&workers[0]);
+	for (unsigned int i = 1; i < started; i++)
+		pthread_join(workers[i].thread, NULL);
+	return started;
+}
+
 /* --- phase A -------------------------------------------------------------------------
  */
 
@@ -248,7 +187,7 @@ static bool engine_is_elf(const struct engine *engine)
 static int engine_put_bits(struct engine *engine, struct chunk *chunk, const uint8_t *ram,
 			   const uint8_t *kept, struct err *err)
 {
-	uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+	uint64_t pfn = chunk_pfn(chunk);
 
 	if (engine->output.kind == OUTPUT_FILE && !engine_is_elf(engine))
 		return diskdump_set_bitmaps(&engine->dump, pfn, ram, kept,
@@ -267,7 +206,8 @@ static int engine_put_bits(struct engine *engine, struct chunk *chunk, const uin
 static int engine_stream_bits(struct engine *engine, struct err *err)
 {
 	static const uint8_t zeros[SELECTION_CHUNK_BYTES];
-	const struct chunk *next = engine->chunks, *end = next + engine->chunk_count;
+	const struct chunk *next = engine->chunks.items,
+			   *end = next + engine->chunks.count;
 	uint8_t ram[SELECTION_CHUNK_BYTES];
 	size_t range_first = 0;
 	int r = 0;
@@ -278,7 +218,8 @@ static int engine_stream_bits(struct engine *engine, struct err *err)
 			next < end && next->number == n ? next++ : NULL;
 
 		if (chunk)
-			engine_ram_bits(engine, pfn, &range_first, ram);
+			chunk_ram(engine->image, engine->page_size, pfn, &range_first,
+				  ram);
 		r = diskdump_set_bitmaps(&engine->dump, pfn, chunk ? ram : zeros,
 					 chunk && chunk->kept ? chunk->kept_bits : zeros,
 					 sizeof(ram), err);
@@ -286,37 +227,101 @@ static int engine_stream_bits(struct engine *engine, struct err *err)
 	return r;
 }
 
-/* All chunks once: bits to the file, counts to the chunks. */
+/* One chunk: its bits to the file, their number to the chunk. */
+static int engine_select_chunk(struct engine *engine, struct selection *selection,
+			       struct chunk *chunk, size_t *range_first,
+			       uint64_t *ret_total, uint64_t *ret_missing,
+			       struct err *err)
+{
+	uint8_t ram[SELECTION_CHUNK_BYTES], kept[SELECTION_CHUNK_BYTES];
+	uint64_t pfn = chunk_pfn(chunk);
+	int r;
+
+	chunk_ram(engine->image, engine->page_size, pfn, range_first, ram);
+	r = selection_chunk(selection, pfn, ram, kept, err);
+	if (r < 0)
+		return r;
+	*ret_missing += chunk_drop_missing(engine->image, engine->page_size, pfn, kept);
+	*ret_total += bits_count(ram, sizeof(ram));
+	chunk->kept = bits_count(kept, sizeof(kept));
+	return engine_put_bits(engine, chunk, ram, kept, err);
+}
+
+static void worker_select(struct worker *worker)
+{
+	struct engine *engine = worker->engine;
+	uint64_t total = 0, missing = 0;
+	size_t range_first = 0;
+	struct err err = { 0 };
+	int r = 0;
+
+	while (r == 0 && !packer_job_is_over(&engine->job)) {
+		uint64_t i = atomic_fetch_add(&engine->next_chunk, 1);
+
+		if (i >= engine->chunks.count)
+			break;
+		r = engine_select_chunk(engine, worker->selection,
+					&engine->chunks.items[i], &range_first, &total,
+					&missing, &err);
+		if (worker->is_caller)
+			engine_progress(engine, true, false);
+	}
+	if (r < 0)
+		engine_fail(engine, r, &err);
+	pthread_mutex_lock(&engine->lock);
+	engine->pages_total += total;
+	engine->pages_missing += missing;
+	pthread_mutex_unlock(&engine->lock);
+}
+
+/*
+ * The thread of another selection opens the kernel again: one thread uses one. Where
+ * that fails there is one worker less.
+ */
+static void worker_select_again(struct worker *worker)
+{
+	_cleanup_kernel struct kernel *kernel = NULL;
+
+	if (worker->is_caller) {
+		worker_select(worker);
+		return;
+	}
+	if (kernel_open(worker->engine->image, &kernel, NULL) < 0 ||
+	    selection_open(kernel, worker->engine->level, &worker->selection, NULL) < 0)
+		return;
+	if (selection_kind(worker->selection) == DUMP_SELECTION_MEMMAP)
+		worker_select(worker);
+	selection_forget_kernel(worker->selection);
+}
+
+/* All chunks once. */
 static int engine_select_chunks(struct engine *engine, struct selection *selection,
 				struct err *err)
 {
-	uint8_t ram[SELECTION_CHUNK_BYTES], kept[SELECTION_CHUNK_BYTES];
-	struct dump_result *result = engine->result;
-	size_t range_first = 0;
+	struct worker workers[THREADS_MAX] = { { .selection = selection } };
+	unsigned int count = 1;
 
-	engine->pages_kept = result->pages_total = result->pages_other = 0;
-	for (size_t i = 0; i < engine->chunk_count; i++) {
-		struct chunk *chunk = &engine->chunks[i];
-		uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
-		int r;
-
-		if (packer_job_is_over(&engine->job))
-			return err_set(err, ERR_TRUNCATED,
-				       "stopped before any page was written");
-		engine_ram_bits(engine, pfn, &range_first, ram);
-		r = selection_chunk(selection, pfn, ram, kept, err);
-		if (r < 0)
-			return r;
-		result->pages_other += engine_drop_missing(engine, pfn, kept);
-		chunk->kept = bits_count(kept, sizeof(kept));
-		r = engine_put_bits(engine, chunk, ram, kept, err);
-		if (r < 0)
-			return r;
-		chunk->first_desc = engine->pages_kept;
-		engine->pages_kept += chunk->kept;
-		result->pages_total += bits_count(ram, sizeof(ram));
-		engine_progress(engine, true, false);
+	engine->next_chunk = engine->pages_total = engine->pages_missing = 0;
+	if (selection_kind(selection) == DUMP_SELECTION_MEMMAP)
+		count = engine_thread_count(engine, engine->chunks.count);
+	count = engine_work(engine, workers, count, worker_select_again);
+	for (unsigned int i = 1; i < count; i++) {
+		if (workers[i].selection)
+			selection_add(selection, workers[i].selection);
+		selection_close(workers[i].selection);
 	}
+	if (engine->failure.code)
+		return engine_failure(engine, err);
+	/* A chunk that was taken was done: then what they say can still be written. */
+	if (atomic_load(&engine->next_chunk) < engine->chunks.count)
+		return err_set(err, ERR_TRUNCATED, "stopped before any page was written");
+	engine->pages_kept = 0;
+	for (size_t i = 0; i < engine->chunks.count; i++) {
+		engine->chunks.items[i].first_desc = engine->pages_kept;
+		engine->pages_kept += engine->chunks.items[i].kept;
+	}
+	engine->result->pages_total = engine->pages_total;
+	engine->result->pages_other = engine->pages_missing;
 	return 0;
 }
 
@@ -375,22 +380,11 @@ static int engine_select(struct engine *engine, struct kernel *kernel, struct er
 /* --- phase B -------------------------------------------------------------------------
  */
 
-static void engine_fail(struct engine *engine, int code, const struct err *err)
-{
-	pthread_mutex_lock(&engine->lock);
-	if (!engine->failure.code) {
-		engine->failure = *err;
-		engine->failure.code = code;
-	}
-	pthread_mutex_unlock(&engine->lock);
-	atomic_store(&engine->job.is_stopped, true);
-}
-
 static int engine_pack_unit(struct engine *engine, struct packer *packer, uint64_t unit,
 			    struct err *err)
 {
-	const struct chunk *chunk = &engine->chunks[unit / UNITS_PER_CHUNK];
-	uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+	const struct chunk *chunk = &engine->chunks.items[unit / UNITS_PER_CHUNK];
+	uint64_t pfn = chunk_pfn(chunk);
 	size_t before = unit % UNITS_PER_CHUNK * UNIT_BYTES;
 	uint8_t buffer[SELECTION_CHUNK_BYTES];
 	const uint8_t *kept = chunk->kept_bits;
@@ -409,10 +403,10 @@ static int engine_pack_unit(struct engine *engine, struct packer *packer, uint64
 			    chunk->first_desc + bits_count(kept, before), err);
 }
 
-/* What one worker does until nothing is left. @is_caller: the one that tells progress. */
-static void engine_work(struct engine *engine, struct packer *packer, bool is_caller)
+static void worker_pack(struct worker *worker)
 {
-	uint64_t unit_count = (uint64_t)engine->chunk_count * UNITS_PER_CHUNK;
+	struct engine *engine = worker->engine;
+	uint64_t unit_count = (uint64_t)engine->chunks.count * UNITS_PER_CHUNK;
 	struct packer_counts counts;
 	struct err err = { 0 };
 	int r = 0;
@@ -422,74 +416,21 @@ static void engine_work(struct engine *engine, struct packer *packer, bool is_ca
 
 		if (unit >= unit_count)
 			break;
-		r = engine_pack_unit(engine, packer, unit, &err);
-		if (is_caller)
+		r = engine_pack_unit(engine, worker->packer, unit, &err);
+		if (worker->is_caller)
 			engine_progress(engine, false, false);
 	}
 	if (r < 0)
 		engine_fail(engine, r, &err);
-	r = packer_flush(packer, &err);
+	r = packer_flush(worker->packer, &err);
 	if (r < 0)
 		engine_fail(engine, r, &err);
-	counts = packer_counts(packer);
+	counts = packer_counts(worker->packer);
 	pthread_mutex_lock(&engine->lock);
 	engine->counts.written += counts.written;
 	engine->counts.zero += counts.zero;
 	engine->counts.unreadable += counts.unreadable;
 	pthread_mutex_unlock(&engine->lock);
-}
-
-struct worker {
-	struct engine *engine;
-	struct packer *packer;
-	pthread_t thread;
-};
-
-static void *worker_main(void *context)
-{
-	struct worker *worker = context;
-
-	engine_work(worker->engine, worker->packer, false);
-	return NULL;
-}
-
-/* Starts up to @wanted threads; fewer, where memory or threads are short. */
-static unsigned int engine_start_workers(struct engine *engine, struct worker *workers,
-					 unsigned int wanted)
-{
-	pthread_attr_t attributes;
-	unsigned int count = 0;
-
-	if (!wanted || pthread_attr_init(&attributes) != 0)
-		return 0;
-	pthread_attr_setstacksize(&attributes, THREAD_STACK);
-	for (; count < wanted; count++) {
-		struct worker *worker = &workers[count];
-
-		*worker = (struct worker){ .engine = engine };
-		if (packer_new(&engine->job, &worker->packer, NULL) < 0)
-			break;
-		if (pthread_create(&worker->thread, &attributes, worker_main, worker)) {
-			packer_free(worker->packer);
-			break;
-		}
-	}
-	pthread_attr_destroy(&attributes);
-	return count;
-}
-
-static unsigned int engine_thread_count(const struct engine *engine)
-{
-	uint64_t units = (uint64_t)engine->chunk_count * UNITS_PER_CHUNK;
-	unsigned int threads = engine->options->threads;
-	cpu_set_t cpus;
-
-	if (!threads)
-		threads = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
-				  ? (unsigned int)CPU_COUNT(&cpus)
-				  : 1;
-	threads = MIN(threads, (unsigned int)THREADS_MAX);
-	return (unsigned int)MIN((uint64_t)MAX(threads, 1u), units);
 }
 
 static void engine_tell_counts(struct engine *engine)
@@ -501,26 +442,22 @@ static void engine_tell_counts(struct engine *engine)
 
 static int engine_pack(struct engine *engine, struct err *err)
 {
-	_cleanup_packer struct packer *packer = NULL;
-	struct worker workers[THREADS_MAX];
-	unsigned int count;
-	int r = packer_new(&engine->job, &packer, err);
+	struct worker workers[THREADS_MAX] = { 0 };
+	uint64_t units = (uint64_t)engine->chunks.count * UNITS_PER_CHUNK;
+	unsigned int wanted = engine_thread_count(engine, units), count = 1;
+	int r = packer_new(&engine->job, &workers[0].packer, err);
 
 	if (r < 0)
 		return r;
-	count = engine_start_workers(engine, workers, engine_thread_count(engine) - 1);
-	engine_work(engine, packer, true);
-	for (unsigned int i = 0; i < count; i++) {
-		pthread_join(workers[i].thread, NULL);
+	/* Fewer, where memory is short. */
+	while (count < wanted &&
+	       packer_new(&engine->job, &workers[count].packer, NULL) == 0)
+		count++;
+	engine_work(engine, workers, count, worker_pack);
+	for (unsigned int i = 0; i < count; i++)
 		packer_free(workers[i].packer);
-	}
 	engine_tell_counts(engine);
-	if (engine->failure.code) {
-		if (err)
-			*err = engine->failure;
-		return engine->failure.code;
-	}
-	return 0;
+	return engine->failure.code ? engine_failure(engine, err) : 0;
 }
 
 /* --- ELF -----------------------------------------------------------------------------
@@ -554,15 +491,16 @@ static int engine_add_segments(struct engine *engine, struct err *err)
 	int r = 0;
 
 	for (size_t i = 0; i < range_count && r == 0; i++) {
-		for (range_pages(&ranges[i], engine->page_size, &pfn, &end);
+		for (chunk_range_pages(&ranges[i], engine->page_size, &pfn, &end);
 		     pfn < end && r == 0;) {
 			uint64_t number = pfn / SELECTION_CHUNK_PAGES;
 			uint64_t part =
 				MIN(end, (number + 1) * SELECTION_CHUNK_PAGES) - pfn;
 
-			while (engine->chunks[c].number < number)
+			while (engine->chunks.items[c].number < number)
 				c++;
-			r = engine_add_runs(engine, &engine->chunks[c], pfn, part, err);
+			r = engine_add_runs(engine, &engine->chunks.items[c], pfn, part,
+					    err);
 			pfn += part;
 		}
 	}
@@ -575,9 +513,9 @@ static int engine_copy(struct engine *engine, struct err *err)
 	_cleanup_free void *buffer = malloc(ELF_PAGES_BUFFER);
 	int r = buffer ? 0 : err_nomem(err);
 
-	for (size_t i = 0; i < engine->chunk_count && r == 0; i++) {
-		const struct chunk *chunk = &engine->chunks[i];
-		uint64_t pfn = (uint64_t)chunk->number * SELECTION_CHUNK_PAGES;
+	for (size_t i = 0; i < engine->chunks.count && r == 0; i++) {
+		const struct chunk *chunk = &engine->chunks.items[i];
+		uint64_t pfn = chunk_pfn(chunk);
 
 		for (size_t u = 0; u < UNITS_PER_CHUNK && chunk->kept && r == 0; u++) {
 			r = elf_pages_copy(&engine->elf, &engine->job, buffer,
@@ -637,7 +575,7 @@ static int engine_begin(struct engine *engine, struct kernel *kernel, int fd,
 	facts_gather(engine->image, kernel, engine->level, engine->options->codec,
 		     &facts);
 	engine->page_size = engine->job.page_size = facts.page_size;
-	r = engine_find_chunks(engine, err);
+	r = chunks_init(&engine->chunks, engine->image, engine->page_size, err);
 	if (r == 0)
 		r = output_begin(&engine->output, engine->options->output, fd,
 				 engine->options->size_limit, err);
@@ -729,9 +667,7 @@ int dump_write(struct image *image, struct kernel *kernel,
 		if (err)
 			*err = why;
 	}
-	for (size_t i = 0; i < engine.chunk_count; i++)
-		free(engine.chunks[i].kept_bits);
-	free(engine.chunks);
+	chunks_done(&engine.chunks);
 	elfdump_done(&engine.elf);
 	return r;
 }

@@ -6,7 +6,10 @@
  * Memory, all of it allocated in packer_new(): READ_BYTES + OUT_BYTES + 160 KiB and what
  * the codec has (zstd 1: 0.3 MiB, zlib 0.3, lzo 0.1): below 2 MiB.
  *
- * Pages of zeros share one page of the file, at any level: that loses nothing.
+ * Pages of zeros share one page of the file, at any level: that loses nothing. So do the
+ * same pages among those that were read together: of a machine at work one in fifteen is
+ * (a window of thousands of pages would find one in twelve), and a page that is not
+ * compressed costs nothing.
  *
  * A page that the source can't give gets a descriptor of zeros. To crash that is a lost
  * page, a read of it fails; a page of zeros in its place would be a lie, and a bit that
@@ -23,6 +26,7 @@
 #define OUT_BYTES    MIB
 #define DESCS_MAX    4096
 #define SEGMENTS_MAX 64
+#define SEEN_BITS    8
 
 /* What the buffer holds of a page. */
 struct packed {
@@ -42,6 +46,13 @@ struct segment {
 	size_t first, count; /* in packed[] */
 };
 
+/* Pages of what was read last that are in the buffer, by a sum over some of their words.
+ */
+struct seen {
+	const uint8_t *page; /* NULL: none */
+	struct packed packed;
+};
+
 struct packer {
 	struct packer_job *job;
 	struct codec_context *codec;
@@ -52,6 +63,7 @@ struct packer {
 	size_t packed_count;
 	struct segment segments[SEGMENTS_MAX];
 	size_t segment_count;
+	struct seen seen[1 << SEEN_BITS];
 	struct packer_counts counts;
 };
 
@@ -111,6 +123,11 @@ static struct diskdump_desc packer_desc(const struct packer *packer,
 	return (struct diskdump_desc){ 0 };
 }
 
+static void packer_forget(struct packer *packer)
+{
+	memset(packer->seen, 0, sizeof(packer->seen));
+}
+
 static void packer_count(struct packer *packer, const struct segment *segment)
 {
 	for (size_t i = segment->first; i < segment->first + segment->count; i++) {
@@ -144,6 +161,7 @@ int packer_flush(struct packer *packer, struct err *err)
 			r = s;
 	}
 	packer->out_used = packer->packed_count = packer->segment_count = 0;
+	packer_forget(packer);
 	return r;
 }
 
@@ -188,11 +206,47 @@ static bool page_is_zero(const uint8_t *page, size_t size)
 	       memcmp(page, page + sizeof(zeros), size - sizeof(zeros)) == 0;
 }
 
+/* Where a page that is the same as this one would be. */
+static struct seen *packer_seen(struct packer *packer, const uint8_t *page)
+{
+	size_t step = packer->job->page_size / 8;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < 8; i++) {
+		uint64_t word;
+
+		memcpy(&word, page + i * (step + sizeof(word)), sizeof(word));
+		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		sum ^= sum >> 32;
+	}
+	return &packer->seen[sum >> (64 - SEEN_BITS)];
+}
+
+static struct packed packer_compress(struct packer *packer, const uint8_t *page)
+{
+	size_t page_size = packer->job->page_size;
+	uint8_t *out = packer->out + packer->out_used;
+	struct packed packed = { .kind = PACKED_DATA,
+				 .offset = (uint32_t)packer->out_used,
+				 .flags = codec_flag(packer->job->codec) };
+	size_t size = codec_compress(packer->codec, page, out);
+
+	if (!size) {
+		packed.flags = 0;
+		size = page_size;
+		memcpy(out, page, size);
+	}
+	packed.size = (uint32_t)size;
+	packer->out_used += size;
+	return packed;
+}
+
+/* @page is in packer->in, and stays as it is until packer_forget(). */
 static int packer_page(struct packer *packer, const uint8_t *page, uint64_t index,
 		       struct err *err)
 {
-	size_t page_size = packer->job->page_size, size;
-	struct packed *packed;
+	size_t page_size = packer->job->page_size;
+	struct seen *seen;
 	int r;
 
 	if (page_is_zero(page, page_size))
@@ -201,17 +255,10 @@ static int packer_page(struct packer *packer, const uint8_t *page, uint64_t inde
 	r = packer_add(packer, index, (struct packed){ .kind = PACKED_DATA }, err);
 	if (r < 0)
 		return r;
-	packed = &packer->packed[packer->packed_count - 1];
-	packed->offset = (uint32_t)packer->out_used;
-	packed->flags = codec_flag(packer->job->codec);
-	size = codec_compress(packer->codec, page, packer->out + packer->out_used);
-	if (!size) {
-		packed->flags = 0;
-		size = page_size;
-		memcpy(packer->out + packer->out_used, page, size);
-	}
-	packed->size = (uint32_t)size;
-	packer->out_used += size;
+	seen = packer_seen(packer, page);
+	if (!seen->page || memcmp(seen->page, page, page_size) != 0)
+		*seen = (struct seen){ page, packer_compress(packer, page) };
+	packer->packed[packer->packed_count - 1] = seen->packed;
 	return 0;
 }
 
@@ -226,6 +273,7 @@ static int packer_read_single(struct packer *packer, uint64_t pfn, size_t count,
 	int r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++) {
+		packer_forget(packer);
 		if (image_read(packer->job->image, (pfn + i) * page_size, packer->in,
 			       page_size, NULL) < 0)
 			r = packer_add(packer, index + i,
@@ -242,6 +290,7 @@ static int packer_read(struct packer *packer, uint64_t pfn, size_t count, uint64
 	uint32_t page_size = packer->job->page_size;
 	int r = 0;
 
+	packer_forget(packer);
 	if (image_read(packer->job->image, pfn * page_size, packer->in, count * page_size,
 		       NULL) < 0)
 		return packer_read_single(packer, pfn, count, index, err);

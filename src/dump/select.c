@@ -216,6 +216,20 @@ int selection_chunk(struct selection *selection, uint64_t pfn,
 	return 0;
 }
 
+void selection_add(struct selection *selection, const struct selection *other)
+{
+	for (int i = 0; i < PAGE_CLASS_COUNT; i++)
+		selection->pages[i] += other->pages[i];
+	selection->lost += other->lost;
+	selection->guards_hit += other->guards_hit;
+}
+
+void selection_forget_kernel(struct selection *other)
+{
+	memmap_close(other->memmap);
+	other->memmap = NULL;
+}
+
 bool selection_judge(struct selection *selection)
 {
 	const uint64_t *pages = selection->pages;

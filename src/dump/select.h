@@ -43,6 +43,13 @@ int selection_chunk(struct selection *selection, uint64_t pfn,
 		    uint8_t ret_kept[static SELECTION_CHUNK_BYTES], struct err *err);
 
 /*
+ * What @other, of the same level and kernel, has counted of its chunks, as if @selection
+ * had done them. The kernel of @other may be closed then: it takes no more chunks.
+ */
+void selection_add(struct selection *selection, const struct selection *other);
+void selection_forget_kernel(struct selection *other);
+
+/*
  * After all chunks: can the classes be right? If not, the selection becomes ZERO, its
  * counts are forgotten, and all chunks are to be done again: false.
  */

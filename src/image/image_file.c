@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "image/image_flat.h"
 
-/* From this size on a read is worth a window of its own at once. */
+/* From this size on a read is worth a window of its own at once; or a system call. */
 #define WINDOW_WORTH_SIZE ((size_t)16 << 10)
 
 /* After so many a file is taken for one that has no mmap(), as /proc/kcore. */
@@ -197,6 +197,26 @@ static int beyond(uint64_t end, uint64_t offset, size_t size, struct err *err)
 		       (unsigned long long)end, size, (unsigned long long)offset);
 }
 
+/* Gives back what is mapped, where it would become too much. Others may be reading it:
+ * they find it again. */
+static void bound_mapped(struct image_file *file, uint64_t offset)
+{
+	uint64_t block = offset / IMAGE_TOUCH_SIZE;
+	uint64_t *word = &file->touched[block % IMAGE_TOUCH_BITS / 64];
+	uint64_t bit = (uint64_t)1 << (block % 64);
+
+	if (__atomic_load_n(word, __ATOMIC_RELAXED) & bit ||
+	    __atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit)
+		return;
+	if (__atomic_add_fetch(&file->touched_count, 1, __ATOMIC_RELAXED) !=
+	    IMAGE_TOUCH_MAX)
+		return;
+	madvise((void *)file->whole, (size_t)file->raw_size, MADV_DONTNEED);
+	for (size_t i = 0; i < IMAGE_TOUCH_BITS / 64; i++)
+		__atomic_store_n(&file->touched[i], 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&file->touched_count, 0, __ATOMIC_RELAXED);
+}
+
 int image_file_read(struct image_file *file, uint64_t offset, void *buf, size_t size,
 		    struct err *err)
 {
@@ -214,7 +234,10 @@ int image_file_read_raw(struct image_file *file, uint64_t offset, void *buf, siz
 
 	if (offset > file->raw_size || size > file->raw_size - offset)
 		return beyond(file->raw_size, offset, size, err);
+	if (file->whole && size >= WINDOW_WORTH_SIZE)
+		return fd_pread_full(file->fd, buf, size, offset, err);
 	if (file->whole) {
+		bound_mapped(file, offset);
 		memcpy(buf, file->whole + offset, size);
 		return 0;
 	}

@@ -75,7 +75,7 @@ static const struct {
 	const char *name;
 	int level_default, level_min, level_max;
 } codecs[] = {
-	{ "zstd", 1, 1, 19 },
+	{ "zstd", 0, 1, 19 }, /* 0: each page at the level that suits it */
 	{ "zlib", 1, 1, 9 },
 	{ "lzo", 0, 0, 0 },
 	{ "none", 0, 0, 0 },

@@ -23,7 +23,7 @@ void orders_init(struct orders *orders)
 		.end = ORDERS_REBOOT,
 		.dump_level = 31,
 		.codec = "zstd",
-		.codec_level = 1,
+		.codec_level = 0,
 		.step_timeout_s = { [ORDERS_STEP_TARGET] = 60,
 				    [ORDERS_STEP_DMESG] = 60,
 				    [ORDERS_STEP_REPORT] = 60,

@@ -303,16 +303,18 @@ class Test:
 
     def readers(self):
         vmlinux = assets.vmlinux(self.release)
-        dump = self.work / 'zstd'
         for name, ask in ('crash', self.crash), ('drgn', self.drgn):
-            theirs, ours = ask(self.vmcore, vmlinux), ask(dump, vmlinux)
-            differing = [pair for pair in zip(theirs[1], ours[1]) if pair[0] != pair[1]]
-            told = ours[0] == 0 and len(ours[1]) > 80
-            if name == 'crash' and self.is_beyond_crash and theirs[0]:
-                told = any('invalid structure member offset' in line for line in theirs[1])
-            self.check(f'{name} says the same of dump and source ({len(ours[1])} lines)',
-                       ours == theirs and told, ours[0], len(theirs[1]), differing[:10],
-                       ours[1][:10])
+            theirs = ask(self.vmcore, vmlinux)
+            told_before = (name == 'crash' and self.is_beyond_crash and theirs[0] and
+                           any('invalid structure member offset' in line
+                               for line in theirs[1]))
+            for codec in 'zstd', 'zlib':
+                ours = ask(self.work / codec, vmlinux)
+                differing = [pair for pair in zip(theirs[1], ours[1]) if pair[0] != pair[1]]
+                told = told_before or (ours[0] == 0 and len(ours[1]) > 80)
+                self.check(f'{name} says the same of source and {codec} dump '
+                           f'({len(ours[1])} lines)', ours == theirs and told, ours[0],
+                           len(theirs[1]), differing[:10], ours[1][:10])
         self.stacks(vmlinux)
         makedumpfile = assets.need('makedumpfile', 'makedumpfile')
         logs = []

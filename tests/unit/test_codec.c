@@ -12,6 +12,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/size.h"
 #include "dump/codec.h"
 
 #define PAGE_MAX CODEC_PAGE_MAX
@@ -122,6 +123,92 @@ static void test_every_level(void **state)
 	}
 }
 
+/* Without a level: where only packed literals help they are packed, else not. */
+static void test_zstd_chooses(void **state)
+{
+	struct codec_context *contexts[3] = { 0 };
+	static const int levels[] = { 0, -1, 1 };
+	uint8_t page[4096], out[4096];
+	size_t sizes[3];
+	uint64_t seed = 1;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(codec_open(CODEC_ZSTD, levels[i], sizeof(page),
+					    &contexts[i], NULL),
+				 0);
+	for (int round = 0; round < 20; round++) {
+		bool is_text = round / 5 % 2;
+
+		for (size_t i = 0; i < sizeof(page); i++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1;
+			page[i] = 0;
+			if (is_text || i % 128 < 16)
+				page[i] = (uint8_t)('a' + (seed >> 60));
+		}
+		for (int i = 0; i < 3; i++)
+			sizes[i] = codec_compress(contexts[i], page, out);
+		if (is_text)
+			assert_true(sizes[0] == sizes[2] && sizes[2] && !sizes[1]);
+		else if (round % 5)
+			assert_true(sizes[0] == sizes[1] && sizes[1] > sizes[2]);
+	}
+	for (int i = 0; i < 3; i++)
+		codec_close(contexts[i]);
+}
+
+/* --- mixed pages ---------------------------------------------------------------------
+ */
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return *seed >> 33;
+}
+
+/* Noise and copies of any length from any distance, in a ratio that @noise decides. */
+static void page_mix(uint8_t *page, size_t size, uint64_t *seed, size_t noise)
+{
+	size_t at = 0;
+
+	while (at < size) {
+		size_t length = 1 + next_random(seed) % (1 + next_random(seed) % noise);
+		size_t distance = at ? 1 + next_random(seed) % at : 0;
+
+		for (; length && at < size; length--, at++)
+			page[at] = (uint8_t)next_random(seed);
+		length = next_random(seed) % (1 + next_random(seed) % 1200);
+		if (next_random(seed) % 4 == 0)
+			distance = MIN(distance, (size_t)8);
+		for (; length && distance && at < size; length--, at++)
+			page[at] = page[at - distance];
+	}
+}
+
+/* From pages of matches alone to such that just fit, or just do not. */
+static void test_mixed_pages(void **state)
+{
+	static const enum codec codecs[] = { CODEC_ZLIB, CODEC_LZO, CODEC_ZSTD };
+	static uint8_t page[PAGE_MAX];
+
+	for (size_t c = 0; c < ARRAY_SIZE(codecs); c++) {
+		struct codec_context *context = NULL;
+		size_t stored = 0, packed = 0;
+		uint64_t seed = 1;
+
+		assert_int_equal(codec_open(codecs[c], 1, 4096, &context, NULL), 0);
+		for (size_t i = 0; i < 1000; i++) {
+			page_mix(page, 4096, &seed, (size_t)1 << i % 14);
+			if (check_page(context, codecs[c], page, 4096))
+				packed++;
+			else
+				stored++;
+		}
+		assert_in_range(packed, 100, SIZE_MAX);
+		assert_true(stored > 0);
+		codec_close(context);
+	}
+}
+
 static void test_none_stores(void **state)
 {
 	struct codec_context *context = NULL;
@@ -142,7 +229,7 @@ static void test_parse(void **state)
 		enum codec codec;
 		int level;
 	} cases[] = {
-		{ "zstd", CODEC_ZSTD, 1 },     { "zstd:3", CODEC_ZSTD, 3 },
+		{ "zstd", CODEC_ZSTD, 0 },     { "zstd:3", CODEC_ZSTD, 3 },
 		{ "zstd:-5", CODEC_ZSTD, -5 }, { "zstd:19", CODEC_ZSTD, 19 },
 		{ "zlib", CODEC_ZLIB, 1 },     { "zlib:9", CODEC_ZLIB, 9 },
 		{ "lzo", CODEC_LZO, 1 },       { "lzo:1", CODEC_LZO, 1 },
@@ -211,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_every_level),  cmocka_unit_test(test_none_stores),
 		cmocka_unit_test(test_parse),	     cmocka_unit_test(test_parse_refuses),
 		cmocka_unit_test(test_open_refuses), cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_mixed_pages),  cmocka_unit_test(test_zstd_chooses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,7 +68,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c.end, ORDERS_REBOOT);
 	assert_int_equal(c.dump_level, 31);
 	assert_string_equal(c.codec, "zstd");
-	assert_int_equal(c.codec_level, 1);
+	assert_int_equal(c.codec_level, 0);
 	assert_int_equal(c.step_timeout_s[ORDERS_STEP_TARGET], 60);
 	assert_int_equal(c.step_timeout_s[ORDERS_STEP_DMESG], 60);
 	assert_int_equal(c.step_timeout_s[ORDERS_STEP_REPORT], 60);

@@ -749,6 +749,54 @@ static void in_windows(void **state)
 	image_file_close(&file);
 }
 
+/* Pages of files, in memory or on a disk, that this process has mapped, in KiB. */
+static long mapped_kib(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[128];
+	long sum = 0, kib;
+
+	assert_non_null(status);
+	while (fgets(line, sizeof(line), status))
+		if (sscanf(line, "RssFile: %ld", &kib) == 1 ||
+		    sscanf(line, "RssShmem: %ld", &kib) == 1)
+			sum += kib;
+	fclose(status);
+	assert_true(sum > 0);
+	return sum;
+}
+
+/* Small reads all over a large file: what they map is given back. */
+static void small_reads_are_bounded(void **state)
+{
+	const uint64_t size = (uint64_t)128 << 20;
+	char path[MADE_PATH_SIZE];
+	static char block[1 << 20];
+	struct image_file file;
+	int fd = made_file("", 0, path);
+	long before, most = 0;
+
+	memset(block, 'x', sizeof(block));
+	for (uint64_t o = 0; o < size; o += sizeof(block))
+		assert_int_equal(pwrite(fd, block, sizeof(block), (off_t)o),
+				 sizeof(block));
+	assert_int_equal(image_file_open(&file, path, NULL), 0);
+	close(fd);
+	assert_non_null(file.whole);
+	before = mapped_kib();
+	for (int round = 0; round < 2; round++)
+		for (uint64_t o = 0; o < size; o += 4096) {
+			char byte = 0;
+
+			image_file_read(&file, o, &byte, 1, NULL);
+			assert_int_equal(byte, 'x');
+			if (o % (1 << 20) == 0)
+				most = MAX(most, mapped_kib());
+		}
+	assert_in_range(most - before, 64, 8 << 10);
+	image_file_close(&file);
+}
+
 static void without_mmap(void **state)
 {
 	struct image_file file;
@@ -815,6 +863,7 @@ int main(void)
 		cmocka_unit_test(in_windows),
 		cmocka_unit_test(without_mmap),
 		cmocka_unit_test(windows_by_threads),
+		cmocka_unit_test(small_reads_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

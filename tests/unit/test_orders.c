@@ -71,7 +71,7 @@ static void test_defaults(void **state)
 	assert_int_equal(orders.end, ORDERS_REBOOT);
 	assert_int_equal(orders.dump_level, 31);
 	assert_string_equal(orders.codec, "zstd");
-	assert_int_equal(orders.codec_level, 1);
+	assert_int_equal(orders.codec_level, 0);
 	assert_int_equal(orders.step_timeout_s[ORDERS_STEP_TARGET], 60);
 	assert_int_equal(orders.step_timeout_s[ORDERS_STEP_DMESG], 60);
 	assert_int_equal(orders.step_timeout_s[ORDERS_STEP_REPORT], 60);

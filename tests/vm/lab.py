@@ -17,6 +17,9 @@ The directory holds
     dmesg.txt modules.txt kallsyms.txt iomem.txt ...    the same of /proc
     epitaph_crash.ko                                    if that was the trigger
 
+With --files N the kernel also holds N files of a tmpfs, about 1 KiB of slab each: what a
+machine with much to do has, and what a dump of it is mostly made of.
+
 ps.txt is a ground truth for all but a few: the tasks of the recording and of the trigger
 themselves come and go, and a kernel thread may start to run between the two.
 """
@@ -73,6 +76,10 @@ if [ -e /proc/vmcore ]; then
 fi
 
 echo 1 >/proc/sys/kernel/panic_on_oops
+if [ "$FILES" -gt 0 ]; then
+	mkdir /files && mount -t tmpfs -o nr_inodes=0 tmpfs /files || fail "mount /files"
+	/bin/lab_guest files /files "$FILES" || fail "files"
+fi
 /bin/lab_guest tasks "$MARKER" &
 cat /disk/vmlinuz >/dev/null		# page cache
 echo "lab page cache $MARKER" >/disk/marker
@@ -232,6 +239,8 @@ def lab_dir(series, options):
         name += f'-{options.memory}M'
     if options.cpus != 2:
         name += f'-{options.cpus}cpu'
+    if options.files:
+        name += f'-{options.files}files'
     return assets.cache_dir() / 'lab' / name
 
 
@@ -251,6 +260,7 @@ def make_in(out, options):
         files[module.name] = module
         shutil.copy(module, out)
     job = {'TRIGGER': options.trigger, 'MARKER': marker, 'PROC_FILES': ' '.join(PROC_FILES),
+           'FILES': str(options.files),
            'CRASH_CMDLINE': 'console=ttyS0 nr_cpus=1 reset_devices irqpoll panic=1'
                             ' oops=panic rootfstype=ramfs'}
     disk = work / 'disk.img'
@@ -303,6 +313,7 @@ def main():
     parser.add_argument('trigger')
     parser.add_argument('--memory', type=int, default=1024, metavar='MIB')
     parser.add_argument('--cpus', type=int, default=2)
+    parser.add_argument('--files', type=int, default=0, metavar='N')
     parser.add_argument('--crashkernel', default='256M')
     parser.add_argument('--append', default='', help="more for the first kernel's command line")
     parser.add_argument('--timeout', type=int, default=300, metavar='SECONDS')

@@ -4,6 +4,7 @@
  *
  *	lab_guest tasks MARKER	fill the machine with tasks and memory, then wait
  *	lab_guest record DIR	write down every task: DIR/ps.txt, DIR/stacks.txt
+ *	lab_guest files DIR N	make N empty files, so that the kernel has much of its own
  *
  * Each task is named after what it waits in, so that its backtrace in the dump can be
  * judged by its name. Made for a test: it trusts its kernel and stops at the first failure.
@@ -243,6 +244,29 @@ static void memory_tmpfs(void)
 	pause();
 }
 
+/* Names differ as a log's or a cache's do, times as they were made. */
+static void files(const char *dir, long count)
+{
+	char name[100];
+
+	if (chdir(dir) < 0)
+		err(1, "%s", dir);
+	for (long i = 0; i < count; i++) {
+		int fd;
+
+		if (i % 1000 == 0) {
+			snprintf(name, sizeof(name), "%s/%ld", dir, i / 1000);
+			if (mkdir(name, 0700) < 0 || chdir(name) < 0)
+				err(1, "%s", name);
+		}
+		snprintf(name, sizeof(name), "%08lx-object-%ld.%s",
+			 (i * 2654435761) & 0xffffffff, i, i % 3 ? "dat" : "log");
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL, i % 5 ? 0644 : 0600);
+		if (fd < 0 || close(fd) < 0)
+			err(1, "%s", name);
+	}
+}
+
 /* ----------------------------------------------------------------------------------- */
 
 static const struct {
@@ -378,8 +402,10 @@ int main(int argc, char **argv)
 		tasks();
 	} else if (argc == 3 && !strcmp(argv[1], "record")) {
 		record(argv[2]);
+	} else if (argc == 4 && !strcmp(argv[1], "files")) {
+		files(argv[2], atol(argv[3]));
 	} else {
-		errx(2, "usage: lab_guest tasks MARKER | record DIR");
+		errx(2, "usage: lab_guest tasks MARKER | record DIR | files DIR N");
 	}
 	return 0;
 }
