@@ -24,7 +24,7 @@
 #define TAIL	     8 /* bytes at the end that begin no match */
 #define SKIP_SHIFT   6 /* from 64 bytes without a match on, every second place, ... */
 /* The head, an end of block and the sum; and whole words of 8 are stored. */
-#define OUT_SLACK 24
+#define OUT_SLACK    24
 
 struct bits {
 	uint8_t *out;
