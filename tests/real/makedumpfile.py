@@ -213,7 +213,8 @@ class Test(dump_equal.Test):
         parts = one, two, three
         for options in ('-c', '-d', '31'), ('-z', '-d', '1'), ('-d', '17'):
             name = f'--reassemble, of {" ".join(options)}'
-            done = self.theirs('--split', *options, self.vmcore, *parts)
+            done = self.theirs('--split', '--splitblock-size', 64, *options, self.vmcore,
+                               *parts)
             done = self.theirs('--reassemble', *parts, theirs)
             self.check(f'{name}: makedumpfile can', done[0] == 0, done)
             code, out, err = self.mdf('--reassemble', three, one, two, ours)
