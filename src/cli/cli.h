@@ -36,7 +36,8 @@ struct command {
 
 extern const struct command cmd_arm, cmd_disarm, cmd_status, cmd_rehearse, cmd_save,
 	cmd_dmesg, cmd_bt, cmd_show, cmd_list, cmd_collect, cmd_check, cmd_kconfig,
-	cmd_rm, cmd_prune, cmd_export, cmd_verify, cmd_info, cmd_ps, cmd_locks, cmd_mod;
+	cmd_rm, cmd_prune, cmd_export, cmd_verify, cmd_info, cmd_ps, cmd_locks, cmd_mod,
+	cmd_sym, cmd_struct, cmd_read, cmd_files, cmd_mounts, cmd_net;
 
 /*
  * getopt_long() for a command: its own options (@own ends with a zero row and uses values
@@ -71,6 +72,14 @@ void cli_format_size(uint64_t bytes, char *ret, size_t size);
 
 /* stdout or stderr is a terminal that takes colours, and NO_COLOR is not set. */
 bool cli_has_colour(FILE *stream);
+
+/*
+ * The words "[RECORD|DUMP] [PID...]" that are left of the command line; *ret_name stays
+ * as it was without the first. Returns 0 or EXIT_USAGE, which has been told.
+ */
+int cli_crash_and_pids(const struct cli *cli, int argc, char **argv,
+		       const char **ret_name, int32_t *ret_pids, size_t max,
+		       size_t *ret_count);
 
 /*
  * Opens what the user named: a record ("last", a stamp, a directory), or a dump file.
