@@ -21,7 +21,7 @@ static const struct command *const after[] = {
 };
 
 static const struct command *const questions[] = {
-	&cmd_files, &cmd_mounts, &cmd_net, &cmd_sym, &cmd_struct, &cmd_read, NULL,
+	&cmd_files, &cmd_mounts, &cmd_net, &cmd_sym, &cmd_dis, &cmd_struct, &cmd_read, NULL,
 };
 
 static const struct {
