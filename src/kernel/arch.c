@@ -4,6 +4,7 @@
 
 static const struct arch *const archs[] = {
 	&arch_x86_64,
+	&arch_arm64,
 };
 
 const struct arch *arch_find(enum image_machine machine)

@@ -14,7 +14,9 @@
 #include "image/image.h"
 
 struct backtrace;
+struct cpu;
 struct kernel;
+struct stack;
 
 #define ARCH_REGS_MAX 40
 
@@ -36,7 +38,7 @@ static inline void regs_set(struct regs *regs, unsigned int i, uint64_t value)
 }
 
 struct arch {
-	const char *name; /* as uname -m: "x86_64" */
+	const char *name; /* as uname -m: "x86_64", "aarch64" */
 	enum image_machine machine;
 
 	/* Indexes into struct regs, and the names that a report prints, in its order. */
@@ -59,7 +61,8 @@ struct arch {
 				  struct err *err);
 
 	/*
-	 * QEMU's note of one CPU, with the registers of the moment of the dump.
+	 * QEMU's own note of one CPU, with the registers of the moment of the dump. NULL:
+	 * QEMU has none of its own for this architecture.
 	 * ERR_NOTFOUND: it is another CPU than that whose per-CPU area is there.
 	 */
 	int (*regs_from_qemu)(const uint8_t *desc, size_t size, uint64_t percpu_offset,
@@ -69,12 +72,20 @@ struct arch {
 	int (*regs_of_sleeper)(struct kernel *kernel, uint64_t task_vaddr,
 			       struct regs *ret, struct err *err);
 
+	/* The CPU's stacks that are no task's: see stack.h. */
+	size_t (*stacks)(struct kernel *kernel, const struct cpu *cpu, struct stack *ret);
+
+	/* What unwind() asks kernel_unwinder() for, made on first use. */
+	int (*unwinder_new)(struct kernel *kernel, void **ret, struct err *err);
+	void (*unwinder_free)(void *unwinder);
+
 	/* See unwind.h. Never fails: a stop and its reason are in the backtrace. */
 	void (*unwind)(struct kernel *kernel, const struct regs *start,
 		       bool start_is_interrupted, struct backtrace *ret);
 };
 
 extern const struct arch arch_x86_64;
+extern const struct arch arch_arm64;
 
 /* NULL if the machine is none that we know. */
 const struct arch *arch_find(enum image_machine machine);

@@ -129,7 +129,7 @@ static bool read_qemu_regs(struct kernel *kernel, struct cpu *cpu)
 	size_t count;
 	const struct image_note *notes = image_notes(kernel_image(kernel), &count);
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && arch->regs_from_qemu; i++)
 		if (strcmp(notes[i].name, "QEMU") == 0 &&
 		    arch->regs_from_qemu(notes[i].desc, notes[i].desc_size,
 					 cpu->percpu_offset, &cpu->regs, NULL) == 0)

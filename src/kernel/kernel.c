@@ -4,7 +4,7 @@
  * knowledge (symbols, types, modules, unwind tables) that is loaded when first asked for.
  *
  * Knows which source to ask first; what the sources look like inside is known in
- * vmcoreinfo.c, types.c, kallsyms.c, module.c and unwind_orc.c.
+ * vmcoreinfo.c, types.c, kallsyms.c, module.c and the unwinders.
  */
 #include "kernel/kernel.h"
 
@@ -19,7 +19,6 @@
 #include "kernel/kallsyms.h"
 #include "kernel/module.h"
 #include "kernel/types.h"
-#include "kernel/unwind_orc.h"
 #include "kernel/vmcoreinfo_search.h"
 
 #define UTSNAME_FIELD 65 /* __NEW_UTS_LEN + 1, include/uapi/linux/utsname.h */
@@ -220,7 +219,7 @@ void kernel_close(struct kernel *kernel)
 	if (!kernel)
 		return;
 	if (kernel->unwinder.object)
-		unwinder_free(kernel->unwinder.object);
+		kernel->arch->unwinder_free(kernel->unwinder.object);
 	if (kernel->modules.object)
 		modules_free(kernel->modules.object);
 	if (kernel->types.object)
@@ -421,12 +420,7 @@ static int load_modules(struct kernel *kernel, void **ret, struct err *err)
 
 static int load_unwinder(struct kernel *kernel, void **ret, struct err *err)
 {
-	struct unwinder *unwinder;
-	int r = unwinder_new(kernel, &unwinder, err);
-
-	if (r == 0)
-		*ret = unwinder;
-	return r;
+	return kernel->arch->unwinder_new(kernel, ret, err);
 }
 
 int kernel_kallsyms(struct kernel *kernel, const struct kallsyms **ret, struct err *err)
@@ -456,7 +450,7 @@ int kernel_modules(struct kernel *kernel, const struct modules **ret, struct err
 	return r;
 }
 
-int kernel_unwinder(struct kernel *kernel, const struct unwinder **ret, struct err *err)
+int kernel_unwinder(struct kernel *kernel, const void **ret, struct err *err)
 {
 	int r = lazy_get(kernel, &kernel->unwinder, load_unwinder, "unwind tables", err);
 
