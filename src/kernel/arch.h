@@ -17,6 +17,7 @@ struct backtrace;
 struct cpu;
 struct kernel;
 struct stack;
+struct vmcoreinfo;
 
 #define ARCH_REGS_MAX 40
 
@@ -40,6 +41,9 @@ static inline void regs_set(struct regs *regs, unsigned int i, uint64_t value)
 struct arch {
 	const char *name; /* as uname -m: "x86_64", "aarch64" */
 	enum image_machine machine;
+
+	/* A key of VMCOREINFO that no other architecture has. */
+	const char *vmcoreinfo_key;
 
 	/* Indexes into struct regs, and the names that a report prints, in its order. */
 	const char *const *reg_names;
@@ -68,6 +72,9 @@ struct arch {
 	int (*regs_from_qemu)(const uint8_t *desc, size_t size, uint64_t percpu_offset,
 			      struct regs *ret, struct err *err);
 
+	/* Are these of a program, not of the kernel? */
+	bool (*is_user)(const struct regs *regs);
+
 	/* Registers that a task that is not running left behind: at least ip, sp, fp. */
 	int (*regs_of_sleeper)(struct kernel *kernel, uint64_t task_vaddr,
 			       struct regs *ret, struct err *err);
@@ -87,7 +94,10 @@ struct arch {
 extern const struct arch arch_x86_64;
 extern const struct arch arch_arm64;
 
-/* NULL if the machine is none that we know. */
-const struct arch *arch_find(enum image_machine machine);
+/*
+ * NULL if the machine is none that we know. A dump that does not say it (QEMU's in the
+ * kdump format, of arm64) is of that which @info speaks of.
+ */
+const struct arch *arch_find(enum image_machine machine, const struct vmcoreinfo *info);
 
 #endif

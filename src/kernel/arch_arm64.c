@@ -215,9 +215,10 @@ static const char *const arm64_reg_names[ARM64_REG_COUNT] = {
 	[ARM64_PSTATE] = "pstate",
 };
 
-bool arm64_is_user(uint64_t pstate)
+bool arm64_is_user(const struct regs *regs)
 {
-	return (pstate & 0xf) == 0; // PSR_MODE_EL0t; bit 4 is set for 32-bit programs
+	/* PSR_MODE_EL0t; bit 4 is set for 32-bit programs. */
+	return regs_has(regs, ARM64_PSTATE) && (regs->value[ARM64_PSTATE] & 0xf) == 0;
 }
 
 void arm64_regs_from_user_regs(const uint8_t bytes[ARM64_USER_REGS_SIZE],
@@ -272,6 +273,7 @@ static int arm64_regs_of_sleeper(struct kernel *kernel, uint64_t task_vaddr,
 const struct arch arch_arm64 = {
 	.name = "aarch64",
 	.machine = IMAGE_MACHINE_ARM64,
+	.vmcoreinfo_key = "NUMBER(kimage_voffset)",
 	.reg_names = arm64_reg_names,
 	.reg_count = ARM64_REG_COUNT,
 	.reg_ip = ARM64_PC,
@@ -280,6 +282,7 @@ const struct arch arch_arm64 = {
 	.open = arm64_open,
 	.translate = arm64_translate,
 	.regs_from_prstatus = arm64_regs_from_prstatus,
+	.is_user = arm64_is_user,
 	.regs_of_sleeper = arm64_regs_of_sleeper,
 	.stacks = stacks_arm64,
 	.unwinder_new = unwinder_arm64_new,

@@ -29,6 +29,6 @@ void arm64_regs_from_user_regs(const uint8_t bytes[ARM64_USER_REGS_SIZE],
 			       struct regs *ret);
 
 /* At exception level 0? */
-bool arm64_is_user(uint64_t pstate);
+bool arm64_is_user(const struct regs *regs);
 
 #endif

@@ -273,6 +273,11 @@ static int x86_64_regs_from_qemu(const uint8_t *desc, size_t size, uint64_t perc
 	return 0;
 }
 
+bool x86_64_is_user(const struct regs *regs)
+{
+	return regs_has(regs, X86_64_CS) && (regs->value[X86_64_CS] & 3);
+}
+
 /*
  * What __switch_to_asm pushed, struct inactive_task_frame, since Linux commit
  * 0100301bfdf5 (in v4.9): task_struct.thread.sp points at it, and the task goes on behind
@@ -308,6 +313,7 @@ static int x86_64_regs_of_sleeper(struct kernel *kernel, uint64_t task_vaddr,
 const struct arch arch_x86_64 = {
 	.name = "x86_64",
 	.machine = IMAGE_MACHINE_X86_64,
+	.vmcoreinfo_key = "NUMBER(phys_base)",
 	.reg_names = x86_64_reg_names,
 	.reg_count = X86_64_REG_COUNT,
 	.reg_ip = X86_64_RIP,
@@ -317,6 +323,7 @@ const struct arch arch_x86_64 = {
 	.translate = x86_64_translate,
 	.regs_from_prstatus = x86_64_regs_from_prstatus,
 	.regs_from_qemu = x86_64_regs_from_qemu,
+	.is_user = x86_64_is_user,
 	.regs_of_sleeper = x86_64_regs_of_sleeper,
 	.stacks = stacks_x86_64,
 	.unwinder_new = unwinder_orc_new,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "kernel/text.h"
+#include "kernel/ktext.h"
 
 #define CALL_SIZE   5 /* e8 rel32 */
 #define ENDBR_SIZE  4
@@ -15,7 +15,7 @@ struct code {
 	struct kernel *kernel;
 	struct orc_reader *reader;
 	struct orc_table table; /* the kernel's own */
-	struct text text;
+	struct ktext text;
 	enum orc_layout layout;
 };
 
@@ -59,7 +59,7 @@ int code_new(struct kernel *kernel, struct code **ret, struct err *err)
 		r = orc_reader_new(kernel, &code->reader, err);
 	if (r < 0)
 		return r;
-	text_init(kernel, &code->text);
+	ktext_init(kernel, &code->text);
 	*ret = take_ptr(code);
 	return 0;
 }
@@ -98,7 +98,7 @@ enum orc_layout code_layout(const struct code *code)
 
 bool code_has(const struct code *code, uint64_t vaddr)
 {
-	return text_has(&code->text, vaddr);
+	return ktext_has(&code->text, vaddr);
 }
 
 int code_entry(const struct code *code, uint64_t vaddr, struct orc_entry *ret,
@@ -109,8 +109,8 @@ int code_entry(const struct code *code, uint64_t vaddr, struct orc_entry *ret,
 	const struct module *m;
 	int r;
 
-	if (!text_is_kernels(&code->text, vaddr)) {
-		m = text_module(&code->text, vaddr);
+	if (!ktext_is_kernels(&code->text, vaddr)) {
+		m = ktext_module(&code->text, vaddr);
 		if (!m)
 			return err_set(err, ERR_NOTFOUND, "no code is known there");
 		table = (struct orc_table){ .ip_vaddr = m->orc_ip_vaddr,

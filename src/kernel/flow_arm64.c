@@ -2,9 +2,9 @@
 /*
  * Source: Arm Architecture Reference Manual (DDI 0487), chapter C4 (A64 encodings).
  *
- * Each instruction gets the set of states with which it can be reached. Ways are not
- * followed through br (a jump by a table), and through brk only where nothing else leads
- * to what is behind it: behind BUG() another block begins.
+ * Each instruction gets the set of states with which it can be reached. What no way leads
+ * to is what a table of jumps (br) does, or what is behind a brk: WARN() goes on there,
+ * while behind BUG() another block begins, which some other way leads to.
  */
 #include "kernel/flow_arm64.h"
 
@@ -169,6 +169,24 @@ static void flow_past_traps(struct flow *flow)
 	}
 }
 
+/*
+ * A table of jumps leads to where nothing else does: to blocks behind one that does not
+ * go on. With a record made; a jump without one is a call's end.
+ */
+static void flow_by_tables(struct flow *flow)
+{
+	for (size_t i = 1; i < flow->count && (flow->at_br & REACHED_MADE); i++) {
+		int64_t target;
+		enum way before = way_of(flow->code[i - 1], &target);
+
+		if (flow->states[i] ||
+		    (before != WAY_JUMP && before != WAY_BR && before != WAY_END))
+			continue;
+		flow_to(flow, (int64_t)i, REACHED_MADE);
+		flow_run(flow);
+	}
+}
+
 enum flow_frame flow_arm64_frame(const uint32_t *code, size_t count, size_t at,
 				 bool starts_with_frame)
 {
@@ -185,11 +203,9 @@ enum flow_frame flow_arm64_frame(const uint32_t *code, size_t count, size_t at,
 		return FLOW_FRAME_UNKNOWN;
 	flow_to(&flow, 0, starts_with_frame ? REACHED_MADE : REACHED_NONE);
 	flow_run(&flow);
+	flow_by_tables(&flow);
 	flow_past_traps(&flow);
 	reached = states[at] & REACHED_ALL;
-	/* Only a jump by a table leads there; one without a record is a call's end. */
-	if (!reached)
-		reached = flow.at_br & ~REACHED_NONE;
 	return reached == REACHED_MADE	 ? FLOW_FRAME_MADE
 	       : reached == REACHED_NONE ? FLOW_FRAME_NONE
 					 : FLOW_FRAME_UNKNOWN;

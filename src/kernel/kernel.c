@@ -85,6 +85,12 @@ static int init_from(struct kernel *kernel, const char *text, size_t size,
 	int r;
 
 	r = vmcoreinfo_init(&kernel->vmcoreinfo, text, size, err);
+	if (r < 0)
+		return r;
+	kernel->arch = arch_find(image_info(kernel->image)->machine, &kernel->vmcoreinfo);
+	if (!kernel->arch)
+		r = err_set(err, ERR_UNSUPPORTED,
+			    "the dump is of a machine that can't be read here");
 	if (r == 0)
 		r = page_size_parse(&kernel->vmcoreinfo, &kernel->page_size, err);
 	if (r == 0)
@@ -191,10 +197,6 @@ static int kernel_init(struct kernel *kernel, struct err *err)
 	size_t size = 0;
 	const char *text = image_vmcoreinfo(kernel->image, &size);
 
-	kernel->arch = arch_find(image_info(kernel->image)->machine);
-	if (!kernel->arch)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the dump is of a machine that can't be read here");
 	return text ? init_from(kernel, text, size, err) : init_by_search(kernel, err);
 }
 

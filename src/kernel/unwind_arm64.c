@@ -31,7 +31,7 @@
 #include "kernel/arch_arm64.h"
 #include "kernel/flow_arm64.h"
 #include "kernel/stack.h"
-#include "kernel/text.h"
+#include "kernel/ktext.h"
 
 /* arch/arm64/include/asm/stacktrace/frame.h */
 #define FRAME_META_TYPE_FINAL	1
@@ -44,7 +44,7 @@
 
 struct unwinder_arm64 {
 	struct kernel *kernel;
-	struct text text;
+	struct ktext text;
 	struct stacks *stacks; /* NULL: can't be had */
 	uint64_t pac_mask;
 	uint64_t stackframe_offset;	 /* in struct pt_regs; PT_REGS_NONE: not known */
@@ -132,7 +132,7 @@ static bool is_behind_call(const struct walk *w, uint64_t address)
 {
 	uint32_t word;
 
-	return text_has(&w->unwinder->text, address - INSTRUCTION) &&
+	return ktext_has(&w->unwinder->text, address - INSTRUCTION) &&
 	       kernel_read_u32(w->kernel, address - INSTRUCTION, &word, NULL) == 0 &&
 	       flow_arm64_is_call(word);
 }
@@ -163,7 +163,7 @@ static bool walk_move(struct walk *w, uint64_t sp)
 /* To where @regs, an exception's at @pt_regs, were true; or to user space. */
 static bool walk_exception(struct walk *w, const struct regs *regs)
 {
-	if (arm64_is_user(regs->value[ARM64_PSTATE])) {
+	if (arm64_is_user(regs)) {
 		w->bt->user = *regs;
 		return walk_end(w, UNWIND_END_USER);
 	}
@@ -210,7 +210,7 @@ static bool walk_final(struct walk *w)
 	if (read_pt_regs(w, &regs, &err)) {
 		if (type == FRAME_META_TYPE_PT_REGS)
 			return walk_exception(w, &regs);
-		if (arm64_is_user(regs.value[ARM64_PSTATE]) && regs.value[ARM64_PC]) {
+		if (arm64_is_user(&regs) && regs.value[ARM64_PC]) {
 			w->bt->user = regs;
 			return walk_end(w, UNWIND_END_USER);
 		}
@@ -258,7 +258,7 @@ static bool walk_record(struct walk *w)
 	if (record[1] == 0)
 		return walk_broken(w, "the return address is 0");
 	walk_set(w, record[1], record[0]);
-	w->is_reliable = w->is_reliable && text_has(&w->unwinder->text, record[1] - 1);
+	w->is_reliable = w->is_reliable && ktext_has(&w->unwinder->text, record[1] - 1);
 	return true;
 }
 
@@ -267,7 +267,7 @@ static bool walk_interrupted(struct walk *w)
 {
 	bool has_lr = regs_has(&w->regs, ARM64_LR);
 	uint64_t lr = has_lr ? strip(w, w->regs.value[ARM64_LR]) : 0;
-	bool is_code = text_has(&w->unwinder->text, walk_pc(w));
+	bool is_code = ktext_has(&w->unwinder->text, walk_pc(w));
 	enum flow_frame frame;
 	uint64_t saved;
 
@@ -330,7 +330,7 @@ static void walk_run(const struct unwinder_arm64 *u, const struct regs *start,
 		walk_broken(&w, "pc, sp and x29 are not known");
 		return;
 	}
-	if (regs_has(start, ARM64_PSTATE) && arm64_is_user(start->value[ARM64_PSTATE])) {
+	if (arm64_is_user(start)) {
 		ret->user = *start;
 		walk_end(&w, UNWIND_END_USER);
 		return;
@@ -367,7 +367,7 @@ int unwinder_arm64_new(struct kernel *kernel, void **ret, struct err *err)
 	if (!u)
 		return err_nomem(err);
 	u->kernel = kernel;
-	text_init(kernel, &u->text);
+	ktext_init(kernel, &u->text);
 	if (stacks_new(kernel, &u->stacks, NULL) < 0)
 		u->stacks = NULL;
 	if (vmcoreinfo_number(info, "KERNELPACMASK", &mask, NULL) == 0)

@@ -290,7 +290,7 @@ static bool walk_regs(struct walk *w, const struct orc_entry *entry,
 {
 	uint64_t sp = regs->value[X86_64_RSP];
 
-	if (regs->value[X86_64_CS] & 3) {
+	if (x86_64_is_user(regs)) {
 		w->bt->user = *regs;
 		return walk_end(w, UNWIND_END_USER);
 	}
@@ -402,7 +402,7 @@ static void walk_run(const struct unwinder_orc *u, const struct regs *start,
 		walk_broken(&w, "neither ip nor sp is known");
 		return;
 	}
-	if (regs_has(start, X86_64_CS) && (start->value[X86_64_CS] & 3)) {
+	if (x86_64_is_user(start)) {
 		ret->user = *start;
 		walk_end(&w, UNWIND_END_USER);
 		return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/text.h"
+#include "kernel/ktext.h"
 
-static void add_range(struct kernel *kernel, struct text *text, const char *start,
+static void add_range(struct kernel *kernel, struct ktext *text, const char *start,
 		      const char *end)
 {
 	uint64_t first, behind;
@@ -13,16 +13,16 @@ static void add_range(struct kernel *kernel, struct text *text, const char *star
 	text->ranges[text->count++].end = behind;
 }
 
-void text_init(struct kernel *kernel, struct text *ret)
+void ktext_init(struct kernel *kernel, struct ktext *ret)
 {
-	*ret = (struct text){ 0 };
+	*ret = (struct ktext){ 0 };
 	add_range(kernel, ret, "_stext", "_etext");
 	add_range(kernel, ret, "_sinittext", "_einittext");
 	if (kernel_modules(kernel, &ret->modules, NULL) < 0)
 		ret->modules = NULL;
 }
 
-bool text_is_kernels(const struct text *text, uint64_t vaddr)
+bool ktext_is_kernels(const struct ktext *text, uint64_t vaddr)
 {
 	for (size_t i = 0; i < text->count; i++)
 		if (vaddr >= text->ranges[i].start && vaddr < text->ranges[i].end)
@@ -30,7 +30,7 @@ bool text_is_kernels(const struct text *text, uint64_t vaddr)
 	return false;
 }
 
-const struct module *text_module(const struct text *text, uint64_t vaddr)
+const struct module *ktext_module(const struct ktext *text, uint64_t vaddr)
 {
 	const struct module *m =
 		text->modules ? modules_find(text->modules, vaddr) : NULL;
@@ -38,7 +38,7 @@ const struct module *text_module(const struct text *text, uint64_t vaddr)
 	return m && module_has_text(m, vaddr) ? m : NULL;
 }
 
-bool text_has(const struct text *text, uint64_t vaddr)
+bool ktext_has(const struct ktext *text, uint64_t vaddr)
 {
-	return text_is_kernels(text, vaddr) || text_module(text, vaddr);
+	return ktext_is_kernels(text, vaddr) || ktext_module(text, vaddr);
 }

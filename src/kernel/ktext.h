@@ -3,8 +3,8 @@
  * Where code is: the kernel's own and that of modules. What is compiled at run time (BPF,
  * trampolines of tracing) is not known here.
  */
-#ifndef KERNEL_TEXT_H
-#define KERNEL_TEXT_H
+#ifndef KERNEL_KTEXT_H
+#define KERNEL_KTEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #define TEXT_RANGES 2 /* _stext.._etext, _sinittext.._einittext */
 
-struct text {
+struct ktext {
 	struct {
 		uint64_t start, end;
 	} ranges[TEXT_RANGES];
@@ -24,13 +24,13 @@ struct text {
 };
 
 /* What can't be had is left out. Borrows from @kernel. */
-void text_init(struct kernel *kernel, struct text *ret);
+void ktext_init(struct kernel *kernel, struct ktext *ret);
 
-bool text_is_kernels(const struct text *text, uint64_t vaddr);
+bool ktext_is_kernels(const struct ktext *text, uint64_t vaddr);
 
 /* The module whose code is at @vaddr, or NULL. */
-const struct module *text_module(const struct text *text, uint64_t vaddr);
+const struct module *ktext_module(const struct ktext *text, uint64_t vaddr);
 
-bool text_has(const struct text *text, uint64_t vaddr);
+bool ktext_has(const struct ktext *text, uint64_t vaddr);
 
 #endif
