@@ -40,6 +40,13 @@ void stacks_free(struct stacks *stacks)
 	free(stacks);
 }
 
+void stacks_each(const struct stacks *stacks,
+		 void (*each)(void *context, const struct stack *stack), void *context)
+{
+	for (size_t i = 0; i < stacks->count; i++)
+		each(context, &stacks->list[i]);
+}
+
 bool stacks_find(const struct stacks *stacks, uint64_t sp, struct stack *ret)
 {
 	for (size_t i = 0; i < stacks->count; i++) {
