@@ -137,74 +137,7 @@ static bool is_canonical(const struct x86_64_context *context, uint64_t vaddr)
 	unsigned int shift = context->paging.root_shift + LEVEL_BITS - 1;
 	uint64_t high = vaddr >> shift;
 
-<<<<<<< HEAD
 	return high == 0 || high == UINT64_MAX >> shift;
-=======
-	return high == 0 || high == UINT64_MAX >> (context->root_shift + 8);
-}
-
-static int not_mapped(uint64_t vaddr, struct err *err)
-{
-	return err_set(err, ERR_FAULT, "address 0x%" PRIx64 " is not mapped", vaddr);
-}
-
-static int table_entry(struct kernel *kernel, struct x86_64_context *context,
-		       uint64_t table_paddr, uint64_t index, uint64_t *ret,
-		       struct err *err)
-{
-	struct table *table = &context->tables[table_paddr / TABLE_SIZE % TABLE_COUNT];
-
-	if (!table->is_valid || table->paddr != table_paddr) {
-		int r;
-
-		table->is_valid = false;
-		r = image_read(kernel_image(kernel), table_paddr, table->bytes,
-			       TABLE_SIZE, err);
-		if (r < 0)
-			return r;
-		table->is_valid = true;
-		table->paddr = table_paddr;
-	}
-	*ret = load_le64(table->bytes + index * 8);
-	return 0;
-}
-
-/* From the root down, at most five steps whatever the entries say. */
-static int walk(struct kernel *kernel, struct x86_64_context *context,
-		uint64_t root_paddr, uint64_t vaddr, uint64_t *ret_paddr,
-		uint64_t *ret_size, struct err *err)
-{
-	uint64_t paddr = root_paddr;
-
-	for (unsigned int shift = context->root_shift; shift >= 12; shift -= 9) {
-		uint64_t size = (uint64_t)1 << shift, entry;
-		int r;
-
-		r = table_entry(kernel, context, paddr, vaddr >> shift & 511, &entry,
-				err);
-		if (r < 0 && vaddr >= context->own_start && vaddr < context->own_end) {
-			*ret_paddr = vaddr - KERNEL_MAP_VADDR + context->phys_base;
-			*ret_size = TABLE_SIZE;
-			return 0;
-		}
-		if (r < 0)
-			return err_in(err, r, "page table for address 0x%" PRIx64, vaddr);
-		if (!(entry & ENTRY_PRESENT))
-			return not_mapped(vaddr, err);
-		paddr = entry & context->entry_address;
-		if (shift == 12 || (entry & ENTRY_HUGE)) {
-			if (shift > 30)
-				return err_set(err, ERR_CORRUPT,
-					       "page table for address 0x%" PRIx64
-					       " has the impossible entry 0x%" PRIx64,
-					       vaddr, entry);
-			*ret_paddr = align_down(paddr, size) + (vaddr & (size - 1));
-			*ret_size = size;
-			return 0;
-		}
-	}
-	return not_mapped(vaddr, err);
->>>>>>> main
 }
 
 static int x86_64_translate(struct kernel *kernel, void *opaque, uint64_t vaddr,
@@ -215,35 +148,20 @@ static int x86_64_translate(struct kernel *kernel, void *opaque, uint64_t vaddr,
 	if (!is_canonical(context, vaddr))
 		return err_set(err, ERR_FAULT, "0x%" PRIx64 " can't be an address",
 			       vaddr);
-<<<<<<< HEAD
 	return paging_translate(&context->paging, kernel, vaddr, ret_paddr, ret_run, err);
-=======
-	if (entry->tag != tag) {
-		uint64_t paddr = 0, size = 0;
-		int r = walk(kernel, context, context->root_paddr, vaddr, &paddr, &size,
-			     err);
-
-		if (r < 0)
-			return r;
-		*entry = (struct tlb_entry){ .tag = tag,
-					     .paddr = align_down(paddr, TABLE_SIZE),
-					     .size_bytes = size };
-	}
-	*ret_paddr = entry->paddr + vaddr % TABLE_SIZE;
-	if (ret_run)
-		*ret_run = entry->size_bytes - (vaddr & (entry->size_bytes - 1));
-	return 0;
->>>>>>> main
 }
 
 static int x86_64_translate_user(struct kernel *kernel, void *opaque, uint64_t root_paddr,
 				 uint64_t vaddr, uint64_t *ret_paddr, struct err *err)
 {
+	struct x86_64_context *context = opaque;
 	uint64_t size;
 
 	if (vaddr >> 56) // five levels: the lower half ends there
-		return not_mapped(vaddr, err);
-	return walk(kernel, opaque, root_paddr, vaddr, ret_paddr, &size, err);
+		return err_set(err, ERR_FAULT, "address 0x%" PRIx64 " is not mapped",
+			       vaddr);
+	return paging_walk(&context->paging, kernel, root_paddr, vaddr, ret_paddr, &size,
+			   err);
 }
 
 /* --- registers ------------------------------------------------------------------- */

@@ -56,10 +56,10 @@ static int follow(const struct paging *paging, uint64_t vaddr, uint64_t entry,
 }
 
 /* From the root down, a step less to go each time, whatever the entries say. */
-static int walk(struct paging *paging, struct kernel *kernel, uint64_t vaddr,
-		uint64_t *ret_paddr, uint64_t *ret_size, struct err *err)
+int paging_walk(struct paging *paging, struct kernel *kernel, uint64_t root_paddr,
+		uint64_t vaddr, uint64_t *ret_paddr, uint64_t *ret_size, struct err *err)
 {
-	uint64_t paddr = paging->root_paddr;
+	uint64_t paddr = root_paddr;
 	unsigned int bits = paging->root_bits;
 
 	for (unsigned int shift = paging->root_shift; shift >= paging->page_shift;
@@ -96,7 +96,8 @@ int paging_translate(struct paging *paging, struct kernel *kernel, uint64_t vadd
 
 	if (entry->tag != page + 1) {
 		uint64_t paddr = 0, size = 0;
-		int r = walk(paging, kernel, vaddr, &paddr, &size, err);
+		int r = paging_walk(paging, kernel, paging->root_paddr, vaddr, &paddr,
+				    &size, err);
 
 		if (r < 0)
 			return r;

@@ -70,4 +70,11 @@ struct paging {
 int paging_translate(struct paging *paging, struct kernel *kernel, uint64_t vaddr,
 		     uint64_t *ret_paddr, uint64_t *ret_run, struct err *err);
 
+/*
+ * Once through the tables at @root_paddr, of a process maybe; @ret_size: of the page or
+ * block that @vaddr lies in.
+ */
+int paging_walk(struct paging *paging, struct kernel *kernel, uint64_t root_paddr,
+		uint64_t vaddr, uint64_t *ret_paddr, uint64_t *ret_size, struct err *err);
+
 #endif
