@@ -113,6 +113,8 @@ static void change_drop_if_none(struct setup_plan *plan, struct setup_change *ch
 }
 
 static int change_set_why(struct setup_change *change, const char *fmt, va_list ap,
+			  struct err *err) PRINTF(2, 0);
+static int change_set_why(struct setup_change *change, const char *fmt, va_list ap,
 			  struct err *err)
 {
 	_cleanup_text struct text why = { 0 };
