@@ -128,9 +128,13 @@ static int save_set_option(struct save *save, int option)
 
 	switch (option) {
 	case 'l':
+		if (strcmp(optarg, "mini") == 0) {
+			options->level = DUMP_LEVEL_MINI;
+			return EXIT_DONE;
+		}
 		if (!save_parse_number(optarg, DUMP_LEVEL_MAX, &number))
-			return cli_usage(save->cli, "'%s' is no level: 0 to %d", optarg,
-					 DUMP_LEVEL_MAX);
+			return cli_usage(save->cli, "'%s' is no level: 0 to %d, or mini",
+					 optarg, DUMP_LEVEL_MAX);
 		options->level = (int)number;
 		return EXIT_DONE;
 	case 'c':
@@ -262,7 +266,7 @@ static void save_log(void *context, enum log_level level, const char *message)
 static uint64_t save_left_out(const struct dump_result *result)
 {
 	return result->pages_free + result->pages_cache + result->pages_user +
-	       result->pages_other;
+	       result->pages_beyond + result->pages_other;
 }
 
 static void save_print(const struct save *save, const struct dump_result *result,
@@ -545,7 +549,9 @@ const struct command cmd_save = {
 		"with\n"
 		"                       private data, 8 user memory, 16 free pages: the "
 		"sum of\n"
-		"                       them, as makedumpfile's -d (default 31: all)\n"
+		"                       them, as makedumpfile's -d (default 31: all); or "
+		"mini:\n"
+		"                       the log, tasks, stacks, symbols and nothing else\n"
 		"  -c, --codec C[:N]    zstd, zlib, lzo or none, at level N (default "
 		"zstd,\n"
 		"                       each page at the level that suits it)\n"
