@@ -50,7 +50,15 @@ static int engine_check_whole(const struct engine *engine, struct err *err)
 			       : engine->rank_max == RANK_IMAGE
 				       ? "more than the kernel's image"
 				       : "more than a first answer needs");
-	if (result->pages_written < engine->pages_kept)
+	return 0;
+}
+
+/* Were all pages written that the source could give? */
+static int engine_check_written(const struct engine *engine, struct err *err)
+{
+	const struct packer_counts *counts = &engine->counts;
+
+	if (counts->written + counts->unreadable < engine->pages_kept)
 		return err_set(err, ERR_TRUNCATED, "stopped");
 	return 0;
 }
@@ -98,6 +106,8 @@ static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
 		return r;
 	r = engine_is_elf(engine) ? engine_copy(engine, err) : engine_pack(engine, err);
 	engine_progress(engine, false, true);
+	if (r == 0)
+		r = engine_check_written(engine, err);
 	if (r == 0)
 		r = engine_prove(engine, err);
 	if (r == 0)

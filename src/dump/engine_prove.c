@@ -192,11 +192,6 @@ static void prove_tell(const struct prover *p, int r, const struct err *why)
 			    " pages that a first answer needs could not be read "
 			    "from the dump: they were written again",
 			    p->repaired);
-	/* How many of them were never counted as written is not known any more. */
-	if (r == 0 && p->repaired)
-		result->pages_written =
-			MAX(result->pages_written,
-			    p->engine->pages_kept - result->pages_unreadable);
 }
 
 int engine_prove(struct engine *engine, struct err *err)
