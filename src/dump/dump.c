@@ -31,6 +31,8 @@
 #include "dump/engine.h"
 #include "dump/facts.h"
 
+#define MINI_ZSTD_LEVEL 5
+
 /* What is not whole, though nothing failed. */
 static int engine_check_whole(const struct engine *engine, struct err *err)
 {
@@ -144,6 +146,15 @@ static void engine_tell_incomplete(struct engine *engine, const struct err *why)
 			 err_text(why));
 }
 
+/* There is little to pack of a mini dump, and it is to be small. */
+static int engine_codec_level(const struct dump_options *options)
+{
+	bool is_default = options->codec == CODEC_ZSTD && !options->codec_level;
+
+	return options->level == DUMP_LEVEL_MINI && is_default ? MINI_ZSTD_LEVEL
+							       : options->codec_level;
+}
+
 int dump_write(struct image *image, struct kernel *kernel,
 	       const struct dump_options *options, int fd, struct dump_result *ret,
 	       struct err *err)
@@ -158,7 +169,7 @@ int dump_write(struct image *image, struct kernel *kernel,
 		.job = { .image = image,
 			 .dump = &engine.dump,
 			 .codec = options->codec,
-			 .codec_level = options->codec_level,
+			 .codec_level = engine_codec_level(options),
 			 .cancel = options->cancel },
 	};
 	struct err why = { 0 };

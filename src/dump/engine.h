@@ -44,6 +44,7 @@ struct engine {
 	uint64_t pages_kept;
 	_Atomic uint64_t next_chunk; /* of phase A */
 	_Atomic uint64_t next_job;   /* of phase B */
+	uint64_t job_end;
 	_Atomic uint32_t rest_count; /* chunks with rest_bits */
 	int64_t progress_ms;	     /* when it was last told */
 

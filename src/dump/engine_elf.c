@@ -7,6 +7,7 @@
 #include "dump/elf_pages.h"
 #include "dump/facts.h"
 #include "dump/loads.h"
+#include "kernel/arch.h"
 
 #define ELF_HEADERS_ABOUT MIB /* notes and some thousand program headers */
 
@@ -117,7 +118,9 @@ int engine_begin_elf(struct engine *engine, struct kernel *kernel,
 		     const struct diskdump_facts *facts, struct err *err)
 {
 	_cleanup_free struct image_load *loads = NULL;
-	struct elfdump_facts elf = { .machine = image_info(engine->image)->machine,
+	struct elfdump_facts elf = { .machine =
+					     kernel ? kernel_arch(kernel)->machine
+						    : image_info(engine->image)->machine,
 				     .notes = facts->notes,
 				     .notes_size = facts->notes_size };
 	int r = engine_choose_segments(engine, kernel, err);

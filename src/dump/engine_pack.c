@@ -58,7 +58,7 @@ static int worker_pack_jobs(struct worker *worker, struct err *err)
 	while (r == 0 && !packer_job_is_over(&engine->job)) {
 		uint64_t job = atomic_fetch_add(&engine->next_job, 1);
 
-		if (job >= engine->order.job_count)
+		if (job >= engine->job_end)
 			break;
 		order_job(&engine->order, job, &rank, &unit);
 		if (rank != last)
@@ -75,7 +75,6 @@ static int worker_pack_jobs(struct worker *worker, struct err *err)
 static void worker_pack(struct worker *worker)
 {
 	struct engine *engine = worker->engine;
-	struct packer_counts counts;
 	struct err err = { 0 };
 	int r = worker_pack_jobs(worker, &err);
 
@@ -84,12 +83,16 @@ static void worker_pack(struct worker *worker)
 	r = packer_flush(worker->packer, &err);
 	if (r < 0)
 		engine_fail(engine, r, &err);
-	counts = packer_counts(worker->packer);
-	pthread_mutex_lock(&engine->lock);
-	engine->counts.written += counts.written;
-	engine->counts.zero += counts.zero;
-	engine->counts.unreadable += counts.unreadable;
-	pthread_mutex_unlock(&engine->lock);
+}
+
+/* Jobs [first, end), which are all in the file then. */
+static void engine_pack_jobs(struct engine *engine, struct worker *workers,
+			     unsigned int count, uint64_t first, uint64_t end)
+{
+	atomic_store(&engine->next_job, first);
+	engine->job_end = end;
+	if (first < end)
+		engine_work(engine, workers, count, worker_pack);
 }
 
 int engine_pack(struct engine *engine, struct err *err)
@@ -108,9 +111,18 @@ int engine_pack(struct engine *engine, struct err *err)
 	while (count < wanted &&
 	       packer_new(&engine->job, &workers[count].packer, NULL) == 0)
 		count++;
-	engine_work(engine, workers, count, worker_pack);
-	for (unsigned int i = 0; i < count; i++)
+	/* The core is all in the file before the first page of another rank. */
+	engine_pack_jobs(engine, workers, count, 0, engine->order.first[RANK_CORE].count);
+	engine_pack_jobs(engine, workers, count, engine->order.first[RANK_CORE].count,
+			 engine->order.job_count);
+	for (unsigned int i = 0; i < count; i++) {
+		struct packer_counts counts = packer_counts(workers[i].packer);
+
+		engine->counts.written += counts.written;
+		engine->counts.zero += counts.zero;
+		engine->counts.unreadable += counts.unreadable;
 		packer_free(workers[i].packer);
+	}
 	engine_tell_counts(engine);
 	return engine->failure.code ? engine_failure(engine, err) : 0;
 }

@@ -127,7 +127,7 @@ class Worth(dump_equal.Test):
         cut.unlink()
 
     def limits(self):
-        for form, limit in ('kdump', '9M'), ('kdump', '16M'), ('elf', '120M'):
+        for form, limit in ('kdump', '12M'), ('kdump', '20M'), ('elf', '120M'):
             path, result = self.save(f'limit.{form}', '--format', form, '--limit', limit,
                                      '--level', '0', '--force', expected=3)
             size = path.stat().st_size
