@@ -88,6 +88,14 @@ void image_set_incomplete(struct image *image, const char *fmt, ...) PRINTF(2, 3
  */
 size_t image_repack_notes(uint8_t *raw, size_t size);
 
+/*
+ * Room for @before bytes of notes and, behind them, the header of a VMCOREINFO note and
+ * @text_size bytes of zeros at @ret_at for its text; @ret_size in all. To be freed; NULL
+ * without memory.
+ */
+uint8_t *image_new_vmcoreinfo_note(size_t before, size_t text_size, size_t *ret_at,
+				   size_t *ret_size);
+
 /* Takes over @raw (also on failure), @size bytes of notes one after the other. */
 int image_take_notes(struct image *image, uint8_t *raw, size_t size, struct err *err);
 
