@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The questions to one dump: ps --long, files, mounts, net, slab, zones, irq, work, timers,
-struct, sym, read.
+"""The questions to one dump: ps --long, files, mounts, net, slab, zones, irq, work, timers, sys,
+disks, struct, sym, read.
 
     questions.py LABDIR EPITAPH [--no-drgn]
 
@@ -22,7 +22,7 @@ import assets  # noqa: E402
 
 DRGN_SCRIPT = r'''
 import json
-from drgn import Object, TypeKind
+from drgn import Object, TypeKind, container_of
 from drgn.helpers.linux.cpumask import for_each_online_cpu
 from drgn.helpers.linux.idr import idr_for_each
 from drgn.helpers.linux.list import hlist_for_each_entry, list_for_each_entry
@@ -72,6 +72,13 @@ values = {}
 for name in ("panic_timeout", "jiffies_64", "nr_cpu_ids"):
     values[name] = [prog[name].address_, prog.read(prog[name].address_, 4).hex()]
 init = prog["init_task"]
+
+SYSCTLS = {"kernel.panic": "panic_timeout", "kernel.panic_on_oops": "panic_on_oops",
+           "kernel.hung_task_panic": "sysctl_hung_task_panic",
+           "kernel.hung_task_timeout_secs": "sysctl_hung_task_timeout_secs",
+           "kernel.softlockup_panic": "softlockup_panic", "kernel.oops_limit": "oops_limit",
+           "vm.panic_on_oom": "sysctl_panic_on_oom", "kernel.watchdog_thresh": "watchdog_thresh",
+           "crash_kexec_post_notifiers": "crash_kexec_post_notifiers"}
 
 caches = {}
 for cache in list_for_each_entry("struct kmem_cache", prog["slab_caches"].address_of_(), "list"):
@@ -140,6 +147,15 @@ print(json.dumps({
     "structs": {name: [prog.type("struct " + name).size, list(members(prog.type("struct " + name)))]
                 for name in STRUCTS},
     "values": values, "caches": caches, "zones": zones, "timers": sorted(timers),
+    "sysctls": {name: int(prog[symbol].value_()) for name, symbol in SYSCTLS.items()},
+    "load": [round(load.value_() / 2048, 2) for load in prog["avenrun"]],
+    "disks": sorted([bdev.bd_dev.value_() >> 20, bdev.bd_dev.value_() & 0xfffff,
+                     bdev.bd_disk.disk_name.string_().decode()]
+                    for bdev in (container_of(inode, "struct bdev_inode", "vfs_inode").bdev
+                                 for inode in list_for_each_entry(
+                                     "struct inode",
+                                     prog["blockdev_superblock"].s_inodes.address_of_(),
+                                     "i_sb_list")) if bdev.bd_disk),
     "softirqs": softirqs, "pools": pools,
     "init": {"flags": init.flags.value_(), "prio": init.prio.value_(), "pid": init.pid.value_(),
              "se.load.weight": init.se.load.weight.value_(),
@@ -351,6 +367,30 @@ class Check:
             self.check('drgn: the same free pages', [] if ours == self.peer['zones'] else
                        [ours, self.peer['zones']])
 
+    # --- sys, disks -------------------------------------------------------------------------
+
+    def check_sys(self):
+        system = self.json('sys')
+        then = float((self.lab / 'uptime.txt').read_text().split()[0])
+        self.check('uptime goes on from /proc/uptime', [] if then - 0.1 <= system['uptime_ms'] / 1000
+                   < then + 120 else [f"{system['uptime_ms']} {then}"])
+        self.check('panic_on_oops as the lab sets it', [] if
+                   system['sysctls']['kernel.panic_on_oops'] == 1 else [system['sysctls']])
+        disks = self.json('disks')['disks']
+        sizes = {disk['disk']: disk['size_bytes'] for disk in disks if not disk['partition']}
+        self.check("the lab's disk", [] if sizes.get('vda') == 256 << 20 else [disks])
+        if not self.peer:
+            return
+        self.check('drgn: the same sysctls', [
+            f"{name} {system['sysctls'].get(name)}: {value}" for name, value in
+            self.peer['sysctls'].items() if system['sysctls'].get(name) != value])
+        self.check('drgn: the same load', [] if all(
+            abs(ours - peer) < 0.02 for ours, peer in
+            zip(system['load_average'], self.peer['load'])) else [system, self.peer['load']])
+        ours = [[disk['major'], disk['minor'], disk['disk']] for disk in disks]
+        self.check('drgn: the same disks', [] if ours == self.peer['disks'] else
+                   [ours, self.peer['disks']])
+
     # --- irq, work, timers ------------------------------------------------------------------
 
     def check_irq(self):
@@ -455,6 +495,7 @@ def main():
     check.check_net()
     check.check_slab()
     check.check_zones()
+    check.check_sys()
     check.check_irq()
     check.check_timers()
     check.check_struct()
