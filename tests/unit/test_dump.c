@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 #include <lzo/lzo1x.h>
+#include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -189,6 +190,13 @@ static enum read_result page_read(const struct written *w, uint64_t pfn, uint64_
 						       &lzo_size, NULL),
 				 LZO_E_OK);
 		assert_int_equal(lzo_size, PAGE);
+	} else if (flags == 4) {
+		size_t snappy_size = PAGE;
+
+		assert_int_equal(snappy_uncompress((const char *)w->data + offset, size,
+						   (char *)ret, &snappy_size),
+				 SNAPPY_OK);
+		assert_int_equal(snappy_size, PAGE);
 	} else {
 		assert_int_equal(flags, 0x20);
 		assert_int_equal(ZSTD_decompress(ret, PAGE, w->data + offset, size),
