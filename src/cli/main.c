@@ -11,8 +11,8 @@
 
 /* Each ends with NULL. */
 static const struct command *const before[] = {
-	&cmd_check,  &cmd_setup,    &cmd_status,  &cmd_arm,
-	&cmd_disarm, &cmd_rehearse, &cmd_kconfig, NULL,
+	&cmd_check,    &cmd_setup,  &cmd_status,  &cmd_arm, &cmd_disarm,
+	&cmd_rehearse, &cmd_reboot, &cmd_kconfig, NULL,
 };
 
 static const struct command *const after[] = {
@@ -22,7 +22,9 @@ static const struct command *const after[] = {
 };
 
 static const struct command *const questions[] = {
-	&cmd_files, &cmd_mounts, &cmd_net, &cmd_sym, &cmd_dis, &cmd_struct, &cmd_read, NULL,
+	&cmd_sys,  &cmd_files, &cmd_mounts, &cmd_disks, &cmd_net,
+	&cmd_slab, &cmd_zones, &cmd_irq,    &cmd_work,	&cmd_timers,
+	&cmd_sym,  &cmd_dis,   &cmd_struct, &cmd_read,	NULL,
 };
 
 static const struct {
