@@ -94,6 +94,14 @@ bool module_has_text(const struct module *module, uint64_t vaddr);
 int modules_lookup(const struct modules *modules, uint64_t vaddr, struct kernel_name *ret,
 		   struct err *err);
 
+/*
+ * The @i-th symbol of @module, one of @modules, in the order of addresses; "" for one
+ * that the kernel passes over. ERR_NOTFOUND: there are not so many. The name is borrowed
+ * until modules_free().
+ */
+int modules_symbol(const struct modules *modules, const struct module *module, size_t i,
+		   const char **ret_name, uint64_t *ret_vaddr, struct err *err);
+
 /* "live", "coming", "going", "unformed", "unknown" */
 const char *module_state_name(enum module_state state);
 

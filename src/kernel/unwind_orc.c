@@ -600,3 +600,8 @@ enum orc_layout unwinder_layout(const struct unwinder *unwinder, bool *ret_is_gu
 		*ret_is_guess = unwinder->layout_is_guess;
 	return code_layout(unwinder->code);
 }
+
+const struct code *unwinder_code(const struct unwinder *unwinder)
+{
+	return unwinder->code;
+}

@@ -32,6 +32,10 @@ static inline void unwinder_freep(struct unwinder **unwinder)
 /* @ret_is_guess (may be NULL): found by trial. */
 enum orc_layout unwinder_layout(const struct unwinder *unwinder, bool *ret_is_guess);
 
+/* The code that it unwinds; borrowed. */
+struct code;
+const struct code *unwinder_code(const struct unwinder *unwinder);
+
 /* As arch->unwind(); asks kernel_unwinder() for the tables. */
 void unwind_orc(struct kernel *kernel, const struct regs *start,
 		bool start_is_interrupted, struct backtrace *ret);
