@@ -102,6 +102,7 @@ int modules_lookup(const struct modules *modules, uint64_t vaddr, struct kernel_
 int modules_symbol(const struct modules *modules, const struct module *module, size_t i,
 		   const char **ret_name, uint64_t *ret_vaddr, struct err *err);
 
+/*
  * The address of a module's symbol: of the last loaded module that has it. ERR_NOTFOUND.
  */
 int modules_find_symbol(const struct modules *modules, const char *name, uint64_t *ret,
