@@ -29,6 +29,7 @@
 #define ELF_PHDR_CHUNK 64	  /* read at once */
 #define ELF_INCOMPLETE 0x1	  /* e_flags; makedumpfile's DUMP_ELF_INCOMPLETE */
 #define ELF_PADDR_NONE UINT64_MAX /* p_paddr of what is no RAM, in /proc/kcore */
+#define ELF_PADDR_MAX  ((uint64_t)1 << 52) /* x86-64 and arm64 have no more bits */
 #define ELF_NOTE_WIDE  8 /* p_align of the few PT_NOTEs that are not padded to 4 */
 #define ELF_NOTE_AUXV  6 /* NT_AUXV, NT_FILE: only cores of processes have them */
 #define ELF_NOTE_FILE  0x46494c45
@@ -51,6 +52,7 @@ struct elf_context {
 	struct elf_list lost;	  /* should be in the file, behind its end */
 	struct elf_list filtered; /* p_filesz ... p_memsz */
 	uint64_t bytes_lost;
+	uint64_t slack; /* less of notes than the headers say: see elf_find_slack() */
 	bool is_32bit;
 	size_t phdr_size;
 };
@@ -125,6 +127,22 @@ static const struct elf_segment *elf_list_find(const struct elf_list *list,
 			return s;
 	}
 	return NULL;
+}
+
+/* Where the next segment begins behind @paddr, which is in none; @end without one. */
+static uint64_t elf_list_next(const struct elf_list *list, uint64_t paddr, uint64_t end)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->items[middle].paddr > paddr)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low < list->count ? MIN(list->items[low].paddr, end) : end;
 }
 
 /* --- headers ---------------------------------------------------------------------- */
@@ -307,6 +325,14 @@ static int elf_add_load(struct image *image, const Elf64_Phdr *phdr, struct err 
 			err, ERR_CORRUPT,
 			"a segment at physical address 0x%llx goes beyond all memory",
 			(unsigned long long)phdr->p_paddr);
+	if (phdr->p_paddr + memory > ELF_PADDR_MAX) {
+		image_set_incomplete(
+			image,
+			"a segment at physical address 0x%llx is damaged: no "
+			"machine has memory there",
+			(unsigned long long)phdr->p_paddr);
+		return 0;
+	}
 	if (phdr->p_offset < image->file.size)
 		in_file = MIN(phdr->p_filesz, image->file.size - phdr->p_offset);
 	lost = phdr->p_filesz - in_file;
@@ -356,25 +382,84 @@ static int elf_add_note(struct image *image, const Elf64_Phdr *phdr, uint8_t **n
 	return 0;
 }
 
+/* The end of the last section, which QEMU has behind all memory; 0: none. */
+static uint64_t elf_sections_end(struct image *image, const Elf64_Ehdr *ehdr)
+{
+	uint64_t offset, end = 0;
+	Elf64_Shdr shdr;
+
+	if (ehdr->e_shnum == 0 || ehdr->e_shentsize != sizeof(shdr) ||
+	    !u64_add(ehdr->e_shoff, (ehdr->e_shnum - 1) * sizeof(shdr), &offset) ||
+	    image_file_read(&image->file, offset, &shdr, sizeof(shdr), NULL) < 0 ||
+	    shdr.sh_type != SHT_STRTAB || !u64_add(shdr.sh_offset, shdr.sh_size, &end))
+		return 0;
+	return end;
+}
+
+/*
+ * QEMU takes the SVE registers of the first CPU for the size of each CPU's note, and
+ * writes each as long as it is (target/arm/arch_dump.c, seen in 7.2): there are fewer
+ * notes than the headers say, and memory begins earlier. The file is short by as much,
+ * and just there the notes end. The kernel writes no such note.
+ */
+static int elf_find_slack(struct image *image, const Elf64_Ehdr *ehdr, uint32_t count,
+			  struct err *err)
+{
+	struct elf_context *c = image->context;
+	_cleanup_free uint8_t *notes = NULL;
+	uint64_t end = 0, size, missing;
+	size_t notes_size = 0;
+	Elf64_Phdr phdrs[ELF_PHDR_CHUNK], first;
+	int r;
+
+	if (ehdr->e_machine != EM_AARCH64 || count < 2)
+		return 0;
+	r = elf_read_phdr_chunk(image, ehdr, 0, 1, phdrs, err);
+	if (r < 0)
+		return r;
+	first = phdrs[0];
+	r = elf_read_phdr_chunk(image, ehdr, count - 1, 1, phdrs, err);
+	if (r < 0)
+		return r;
+	size = first.p_filesz;
+	if (first.p_type != PT_NOTE || phdrs[0].p_type != PT_LOAD ||
+	    !u64_add(phdrs[0].p_offset, phdrs[0].p_filesz, &end))
+		return 0;
+	end = MAX(end, elf_sections_end(image, ehdr));
+	if (end <= image->file.size || end - image->file.size >= size ||
+	    size > IMAGE_NOTES_MAX)
+		return 0;
+	missing = end - image->file.size;
+	first.p_filesz -= missing;
+	r = elf_add_note(image, &first, &notes, &notes_size, err);
+	if (r == 0 && image_notes_end_at(notes, notes_size, "LINUX", NT_ARM_SVE))
+		c->slack = missing;
+	return r;
+}
+
 static int elf_read_phdrs(struct image *image, const Elf64_Ehdr *ehdr, uint32_t count,
 			  struct err *err)
 {
+	const struct elf_context *c = image->context;
 	_cleanup_free uint8_t *notes = NULL;
 	size_t notes_size = 0;
 	Elf64_Phdr phdrs[ELF_PHDR_CHUNK];
 	int r = 0;
 
 	for (uint32_t i = 0; i < count && r == 0; i++) {
-		const Elf64_Phdr *phdr = &phdrs[i % ELF_PHDR_CHUNK];
+		Elf64_Phdr *phdr = &phdrs[i % ELF_PHDR_CHUNK];
 
 		if (i % ELF_PHDR_CHUNK == 0)
 			r = elf_read_phdr_chunk(image, ehdr, i,
 						MIN(count - i, ELF_PHDR_CHUNK), phdrs,
 						err);
-		if (r == 0 && phdr->p_type == PT_LOAD)
+		if (r == 0 && phdr->p_type == PT_LOAD) {
+			phdr->p_offset -= c->slack;
 			r = elf_add_load(image, phdr, err);
-		else if (r == 0 && phdr->p_type == PT_NOTE)
+		} else if (r == 0 && phdr->p_type == PT_NOTE) {
+			phdr->p_filesz -= MIN(c->slack, phdr->p_filesz);
 			r = elf_add_note(image, phdr, &notes, &notes_size, err);
+		}
 		if (r < 0)
 			return err_in(err, r, "reading program header %u", i);
 	}
@@ -430,6 +515,8 @@ static int elf_open(struct image *image, struct err *err)
 	r = elf_read_header(image, &ehdr, err);
 	if (r == 0)
 		r = elf_phdr_count(image, &ehdr, &count, err);
+	if (r == 0)
+		r = elf_find_slack(image, &ehdr, count, err);
 	if (r == 0)
 		r = elf_read_phdrs(image, &ehdr, count, err);
 	if (r == 0)
@@ -511,6 +598,24 @@ static uint64_t elf_next_data(struct image *image, uint64_t paddr)
 	return MIN(paddr + (found - offset), s->end);
 }
 
+static uint64_t elf_next_page(struct image *image, uint64_t paddr)
+{
+	const struct elf_context *c = image->context;
+	const struct elf_segment *s;
+	uint64_t end;
+
+	if (elf_list_find(&c->data, paddr))
+		return paddr;
+	s = elf_list_find(&c->lost, paddr);
+	if (s)
+		return elf_list_next(&c->data, paddr, s->end);
+	s = elf_list_find(&c->filtered, paddr);
+	if (!s)
+		return paddr;
+	end = elf_list_next(&c->data, paddr, s->end);
+	return elf_list_next(&c->lost, paddr, end);
+}
+
 static bool elf_has_page(struct image *image, uint64_t paddr)
 {
 	const struct elf_context *c = image->context;
@@ -526,4 +631,5 @@ const struct image_ops image_elf_ops = {
 	.read = elf_read,
 	.next_data = elf_next_data,
 	.has_page = elf_has_page,
+	.next_page = elf_next_page,
 };

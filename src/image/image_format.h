@@ -40,6 +40,9 @@ struct image_ops {
 	uint64_t (*next_data)(struct image *image, uint64_t paddr);
 	bool (*has_page)(struct image *image, uint64_t paddr);
 
+	/* NULL: by has_page() only. */
+	uint64_t (*next_page)(struct image *image, uint64_t paddr);
+
 	/* NULL: pages lie as they are. */
 	int (*page_storage)(struct image *image, uint64_t paddr,
 			    struct image_storage *ret, struct err *err);
@@ -87,6 +90,9 @@ void image_set_incomplete(struct image *image, const char *fmt, ...) PRINTF(2, 3
  * so they are padded to 4 already, and left alone.
  */
 size_t image_repack_notes(uint8_t *raw, size_t size);
+
+/* Are these whole notes to the last byte, one of them of this name and type? */
+bool image_notes_end_at(const uint8_t *raw, size_t size, const char *name, uint32_t type);
 
 /* Takes over @raw (also on failure), @size bytes of notes one after the other. */
 int image_take_notes(struct image *image, uint8_t *raw, size_t size, struct err *err);
