@@ -232,6 +232,76 @@ static int x86_64_translate_user(struct kernel *kernel, void *opaque, uint64_t r
 	return walk(kernel, opaque, root_paddr, vaddr, ret_paddr, &size, err);
 }
 
+#define NEXT_STEPS_MAX (4u << 20) /* entries in a row that map nothing */
+
+/* Does the entry before it lead to the same table? */
+static bool is_repeated(struct kernel *kernel, struct x86_64_context *context,
+			uint64_t table_paddr, uint64_t index, uint64_t entry)
+{
+	uint64_t before;
+
+	return index > 0 &&
+	       table_entry(kernel, context, table_paddr, index - 1, &before, NULL) == 0 &&
+	       (before & ENTRY_PRESENT) && !(before & ENTRY_HUGE) &&
+	       (before & context->entry_address) == (entry & context->entry_address);
+}
+
+/*
+ * From the root down: true, and what is mapped at @vaddr; or false, and in @ret_size how
+ * large, aligned, the part of the address space is in which there is nothing.
+ */
+static bool walk_or_skip(struct kernel *kernel, struct x86_64_context *context,
+			 uint64_t vaddr, uint64_t *ret_paddr, uint64_t *ret_size)
+{
+	uint64_t paddr = context->root_paddr;
+
+	for (unsigned int shift = context->root_shift; shift >= 12; shift -= 9) {
+		uint64_t index = vaddr >> shift & 511, entry, table = paddr;
+
+		*ret_size = (uint64_t)1 << (shift + 9);
+		if (table_entry(kernel, context, table, index, &entry, NULL) < 0)
+			return false;
+		*ret_size = (uint64_t)1 << shift;
+		if (!(entry & ENTRY_PRESENT))
+			return false;
+		paddr = entry & context->entry_address;
+		if (shift == 12 || (entry & ENTRY_HUGE)) {
+			*ret_paddr =
+				align_down(paddr, *ret_size) + (vaddr & (*ret_size - 1));
+			return shift <= 30;
+		}
+		if (is_repeated(kernel, context, table, index, entry))
+			return false;
+	}
+	return false;
+}
+
+static int x86_64_next_mapping(struct kernel *kernel, void *opaque, uint64_t vaddr,
+			       struct kernel_mapping *ret, struct err *err)
+{
+	struct x86_64_context *context = opaque;
+
+	if (!is_canonical(context, vaddr)) // the kernel's half begins behind the hole
+		vaddr = UINT64_MAX << (context->root_shift + 8);
+	for (unsigned int i = 0; i < NEXT_STEPS_MAX; i++) {
+		uint64_t paddr = 0, size = 0;
+
+		if (walk_or_skip(kernel, context, vaddr, &paddr, &size)) {
+			*ret = (struct kernel_mapping){
+				.vaddr = vaddr,
+				.paddr = paddr,
+				.size_bytes = size - (vaddr & (size - 1)),
+			};
+			return 0;
+		}
+		if (!u64_add(align_down(vaddr, size), size, &vaddr))
+			return err_set(err, ERR_NOTFOUND, "nothing more is mapped");
+	}
+	return err_set(err, ERR_LIMIT,
+		       "up to 0x%" PRIx64 " more than %u page table entries map nothing",
+		       vaddr, NEXT_STEPS_MAX);
+}
+
 /* --- registers ------------------------------------------------------------------- */
 
 static const char *const x86_64_reg_names[X86_64_REG_COUNT] = {
@@ -265,7 +335,7 @@ static const char *const x86_64_reg_names[X86_64_REG_COUNT] = {
 };
 
 /* struct user_regs_struct; its first 21 are struct pt_regs. */
-static const uint8_t user_regs_order[X86_64_USER_REGS_SIZE / 8] = {
+const uint8_t x86_64_user_regs[X86_64_USER_REGS_SIZE / 8] = {
 	X86_64_R15,	 X86_64_R14,	 X86_64_R13,	 X86_64_R12,	X86_64_RBP,
 	X86_64_RBX,	 X86_64_R11,	 X86_64_R10,	 X86_64_R9,	X86_64_R8,
 	X86_64_RAX,	 X86_64_RCX,	 X86_64_RDX,	 X86_64_RSI,	X86_64_RDI,
@@ -277,7 +347,7 @@ static const uint8_t user_regs_order[X86_64_USER_REGS_SIZE / 8] = {
 static void regs_take(struct regs *regs, const uint8_t *bytes, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		regs_set(regs, user_regs_order[i], load_le64(bytes + i * 8));
+		regs_set(regs, x86_64_user_regs[i], load_le64(bytes + i * 8));
 }
 
 void x86_64_regs_from_pt_regs(const uint8_t bytes[X86_64_PT_REGS_SIZE], struct regs *ret)
@@ -286,17 +356,15 @@ void x86_64_regs_from_pt_regs(const uint8_t bytes[X86_64_PT_REGS_SIZE], struct r
 	regs_take(ret, bytes, X86_64_PT_REGS_SIZE / 8);
 }
 
-#define PRSTATUS_REGS_OFFSET 112 /* pr_reg in struct elf_prstatus */
-
 static int x86_64_regs_from_prstatus(const uint8_t *desc, size_t size, struct regs *ret,
 				     struct err *err)
 {
-	if (size < PRSTATUS_REGS_OFFSET + X86_64_USER_REGS_SIZE)
+	if (size < X86_64_PRSTATUS_REGS + X86_64_USER_REGS_SIZE)
 		return err_set(err, ERR_TRUNCATED,
 			       "a CPU's note of %zu bytes is too short for registers",
 			       size);
 	*ret = (struct regs){ 0 };
-	regs_take(ret, desc + PRSTATUS_REGS_OFFSET, X86_64_USER_REGS_SIZE / 8);
+	regs_take(ret, desc + X86_64_PRSTATUS_REGS, X86_64_USER_REGS_SIZE / 8);
 	return 0;
 }
 
@@ -428,6 +496,7 @@ const struct arch arch_x86_64 = {
 	.translate = x86_64_translate,
 	.translate_user = x86_64_translate_user,
 	.syscall_of = x86_64_syscall_of,
+	.next_mapping = x86_64_next_mapping,
 	.regs_from_prstatus = x86_64_regs_from_prstatus,
 	.regs_from_qemu = x86_64_regs_from_qemu,
 	.regs_of_sleeper = x86_64_regs_of_sleeper,
