@@ -386,7 +386,7 @@ static void add_user(struct orc_cfi *o)
 
 int cfi_x86_64_add(struct kernel *kernel, struct cfi *cfi, struct err *err)
 {
-	const struct unwinder *unwinder;
+	const void *unwinder;
 	_cleanup_free struct orc_cfi *o = NULL;
 	size_t cut = 0;
 	int r = kernel_unwinder(kernel, &unwinder, err);
@@ -399,8 +399,8 @@ int cfi_x86_64_add(struct kernel *kernel, struct cfi *cfi, struct err *err)
 	o->kernel = kernel;
 	o->cfi = cfi;
 	add_cies(o);
-	find_all_fixes(o, unwinder_code(unwinder));
+	find_all_fixes(o, unwinder_orc_code(unwinder));
 	add_user(o);
-	add_lone_fixes(o, unwinder_code(unwinder));
-	return code_walk(unwinder_code(unwinder), add_entry, o, &cut, err);
+	add_lone_fixes(o, unwinder_orc_code(unwinder));
+	return code_walk(unwinder_orc_code(unwinder), add_entry, o, &cut, err);
 }

@@ -33,6 +33,11 @@ struct gdb_target {
 
 	uint16_t elf_machine; /* EM_* */
 
+	/* struct elf_prstatus of an ELF core: where the registers are, and which. */
+	size_t prstatus_size, prstatus_regs_offset;
+	const uint8_t *prstatus_regs; /* indexes into struct regs, 8 bytes each */
+	size_t prstatus_reg_count;
+
 	/* How all code is unwound; see cfi.h. */
 	int (*add_cfi)(struct kernel *kernel, struct cfi *cfi, struct err *err);
 };

@@ -126,10 +126,11 @@ static uint64_t text_end(const struct code *code, uint64_t vaddr)
 {
 	const struct module *m;
 
-	for (size_t i = 0; i < code->text_count; i++)
-		if (vaddr >= code->texts[i].start && vaddr < code->texts[i].end)
-			return code->texts[i].end;
-	m = module_of_text(code, vaddr);
+	for (size_t i = 0; i < code->text.count; i++)
+		if (vaddr >= code->text.ranges[i].start &&
+		    vaddr < code->text.ranges[i].end)
+			return code->text.ranges[i].end;
+	m = ktext_module(&code->text, vaddr);
 	for (size_t i = 0; m && i < m->range_count; i++)
 		if (vaddr >= m->ranges[i].start && vaddr < m->ranges[i].end)
 			return m->ranges[i].end;
@@ -192,8 +193,8 @@ int code_walk(const struct code *code, code_add_entry add, void *context, size_t
 	size_t count = 0, cut = 0;
 	int r = walk_table(code, &code->table, add, context, &cut, err);
 
-	if (code->modules)
-		modules = modules_get(code->modules, &count);
+	if (code->text.modules)
+		modules = modules_get(code->text.modules, &count);
 	for (size_t i = 0; i < count && r == 0; i++) {
 		struct orc_table table = { .ip_vaddr = modules[i].orc_ip_vaddr,
 					   .entry_vaddr = modules[i].orc_entry_vaddr,

@@ -546,7 +546,7 @@ enum orc_layout unwinder_orc_layout(const struct unwinder_orc *unwinder,
 	return code_layout(unwinder->code);
 }
 
-const struct code *unwinder_code(const struct unwinder *unwinder)
+const struct code *unwinder_orc_code(const struct unwinder_orc *unwinder)
 {
 	return unwinder->code;
 }

@@ -31,7 +31,7 @@ enum orc_layout unwinder_orc_layout(const struct unwinder_orc *unwinder,
 
 /* The code that it unwinds; borrowed. */
 struct code;
-const struct code *unwinder_code(const struct unwinder *unwinder);
+const struct code *unwinder_orc_code(const struct unwinder_orc *unwinder);
 
 /* As arch->unwind(); asks kernel_unwinder() for the tables. */
 void unwind_orc(struct kernel *kernel, const struct regs *start,

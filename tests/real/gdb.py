@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A stock gdb on a reference dump: every task a thread, with its true backtrace.
+"""A stock gdb on a reference dump, and on a core made from it: every task a thread, with
+its true backtrace.
 
     gdb.py LABDIR EPITAPH [--no-drgn]
 
@@ -98,23 +99,63 @@ class Check:
             script.write(GDB_SCRIPT)
             script.flush()
             code, output = self.gdb(f'source {script.name}', **session)
+        if code:
+            print(output[-2000:])
+        return self.parse(output)
+
+    @staticmethod
+    def parse(output):
         rows = [json.loads(line[7:]) for line in output.splitlines()
                 if line.startswith('THREAD ')]
-        if code or not rows:
-            print(output[-2000:])
         return {ptid[1]: (name, frames, problem) for ptid, name, frames, problem in rows}
+
+    def check_core(self):
+        """epitaph has no part in it any more: gdb, a core and its symbols."""
+        with tempfile.TemporaryDirectory() as home:
+            core, symbols, script = (Path(home) / name for name in ('core', 'sym', 'x.py'))
+            script.write_text(GDB_SCRIPT)
+            done = subprocess.run([self.program, 'core', '--symbols', symbols, self.dump,
+                                   core], stderr=subprocess.PIPE, text=True)
+            self.check('core is written', [f'{done}'] if done.returncode else [])
+            again = subprocess.run([self.program, 'core', self.dump, core],
+                                   stderr=subprocess.PIPE, text=True)
+            self.check('core overwrites nothing',
+                       [] if again.returncode == 1 and 'exists' in again.stderr
+                       else [f'{again}'])
+            blocks = [path.stat().st_blocks * 512 for path in (core, self.dump)]
+            self.check('core is sparse', [f'{blocks}'] if blocks[0] > blocks[1] * 1.1 else [],
+                       f'{blocks[0] >> 20} of {core.stat().st_size >> 20} MiB')
+            done = subprocess.run(
+                ['gdb', '-nx', '-batch', '-ex', 'x/s &linux_banner', '-ex', 'x/x 0',
+                 '-ex', f'source {script}', symbols, core],
+                text=True, errors='replace', stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        release = (self.lab / 'release').read_text().strip()
+        self.check('core: memory of the kernel, and none at 0',
+                   [] if f'Linux version {release}' in done.stdout
+                   and 'Cannot access memory at address 0x0' in done.stdout
+                   else [done.stdout[-3000:]])
+        threads = self.parse(done.stdout)
+        expected = {pid for pid, task in self.tasks.items()
+                    if 'backtrace_unknown' not in task}
+        self.check('core: the same tasks', [f'{pid}' for pid in threads.keys() ^ expected],
+                   f'{len(threads)} threads')
+        self.compare('core', threads, has_names=False)
 
     def check_threads(self, name, **session):
         threads = self.threads(**session)
         self.check(f'{name}: the same tasks',
                    [f'{pid}' for pid in threads.keys() ^ self.tasks.keys()],
                    f'{len(threads)} threads')
+        self.compare(name, threads)
+
+    def compare(self, name, threads, has_names=True):
         names, addresses, symbols, problems, count = [], [], [], [], 0
         for pid, (comm, frames, problem) in threads.items():
             task = self.tasks.get(pid)
             if not task or 'backtrace_unknown' in task:
                 continue
-            if comm != re.sub(r'[^ -~]', '?', task['comm']):
+            if has_names and comm != re.sub(r'[^ -~]', '?', task['comm']):
                 names.append(f'{pid}: {comm}: {task["comm"]}')
             if problem:
                 problems.append(f'{pid} {comm}: {problem}')
@@ -198,6 +239,7 @@ def main():
     check.check_threads('gdb', options=('--no-vmlinux',))
     check.check_session()
     check.check_socket()
+    check.check_core()
     if not options.no_drgn:
         release = (options.lab / 'release').read_text().strip()
         vmlinux = assets.vmlinux(release)
