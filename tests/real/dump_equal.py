@@ -15,6 +15,8 @@ key are known to be wrong, and only there it is borne: makedumpfile up to 1.7.9 
 of the kernel's own compound pages for user memory, crash up to 9.0.2 ends while it starts.
 What makedumpfile then lacks must be such tails and nothing else, and drgn must read every
 stack in our dump.
+
+Of arm64 only drgn reads a dump on another machine: the others are not asked.
 """
 import ctypes
 import ctypes.util
@@ -154,6 +156,7 @@ class Test:
         is_new = b'OFFSET(' + NEW_KEY in self.elf.data[:1 << 20]
         knows = NEW_KEY in (assets.peers() / 'usr/bin/makedumpfile').read_bytes()
         self.is_beyond_crash, self.is_beyond_makedumpfile = is_new, is_new and not knows
+        self.has_peers = '-arm64' not in lab.name
         self.passed = self.failed = 0
 
     def check(self, name, right, *why):
@@ -215,6 +218,9 @@ class Test:
             path, result = self.save(f'level{level}', '--level', str(level), '--codec', 'lzo')
             if not result:
                 continue
+            if not self.has_peers:
+                self.alone(level, path, result)
+                continue
             theirs = self.work / f'mdf{level}'
             done = self.peer('makedumpfile', '-l', '-d', level, self.vmcore, theirs)
             if done.returncode:
@@ -239,6 +245,14 @@ class Test:
             theirs.unlink()
         if self.is_beyond_makedumpfile:
             self.check('makedumpfile is as wrong as it is known to be', lacking)
+
+    def alone(self, level, path, result):
+        """Without makedumpfile: what is there is right, and what may not go is there."""
+        self.check(f'level {level}: counts', result['state'] == 'complete' and
+                   result['pages']['written'] == len(Kdump(path).kept()) and
+                   result['size_bytes'] == path.stat().st_size, result)
+        self.same_pages(f'level {level}', path, result)
+        path.unlink()
 
     def same_pages(self, name, path, result, lost_too=False):
         wrong, good, lost, zero = [], 0, 0, 0
@@ -303,7 +317,8 @@ class Test:
 
     def readers(self):
         vmlinux = assets.vmlinux(self.release)
-        for name, ask in ('crash', self.crash), ('drgn', self.drgn):
+        peers = [('crash', self.crash), ('drgn', self.drgn)]
+        for name, ask in peers if self.has_peers else peers[1:]:
             theirs = ask(self.vmcore, vmlinux)
             told_before = (name == 'crash' and self.is_beyond_crash and theirs[0] and
                            any('invalid structure member offset' in line
@@ -316,6 +331,10 @@ class Test:
                            f'({len(ours[1])} lines)', ours == theirs and told, ours[0],
                            len(theirs[1]), differing[:10], ours[1][:10])
         self.stacks(vmlinux)
+        if self.has_peers:
+            self.logs()
+
+    def logs(self):
         makedumpfile = assets.need('makedumpfile', 'makedumpfile')
         logs = []
         # Debian 12's knows no zstd.
@@ -353,6 +372,8 @@ class Test:
         self.same_pages('no room', path, result, lost_too=True)
         self.check('no room: the room is used', path.stat().st_size == 9 << 20,
                    path.stat().st_size)
+        if not self.has_peers:
+            return
         theirs = self.peer('crash', '-s', assets.vmlinux(self.release), path, stdin='exit\n')
         self.check('no room: crash calls it incomplete',
                    'dumpfile is incomplete' in theirs.stdout, theirs.stdout)

@@ -258,6 +258,90 @@ static void arm64(void **state)
 	assert_ram(image, 0x1000, 0x4800);
 }
 
+#define SVE_SLACK 80
+
+/*
+ * As QEMU writes an arm64 machine whose CPUs have SVE registers of different size: the
+ * headers say SVE_SLACK bytes more of notes. With its section behind memory, or as older
+ * ones without. @type: of what stands for the SVE registers.
+ */
+static void sve_make(struct text *ret, bool has_section, uint32_t type)
+{
+	_cleanup_text struct text notes = { 0 };
+	const uint64_t start =
+		sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr) + sizeof(Elf64_Shdr);
+	uint8_t desc[392] = { 0 };
+	Elf64_Ehdr ehdr = sample_header(2);
+
+	add_note(&notes, "CORE", NT_PRSTATUS, desc, sizeof(desc));
+	add_note(&notes, "LINUX", type, desc, 100);
+	add_note(&notes, "CORE", NT_PRSTATUS, desc, sizeof(desc));
+	add_note(&notes, "LINUX", type, desc, 100 - SVE_SLACK);
+
+	uint64_t told = notes.size + SVE_SLACK;
+	Elf64_Phdr note = { .p_type = PT_NOTE, .p_offset = start, .p_filesz = told };
+	Elf64_Phdr load = { .p_type = PT_LOAD,
+			    .p_offset = start + told,
+			    .p_paddr = 0x40000000,
+			    .p_filesz = 0x2000,
+			    .p_memsz = 0x2000 };
+	Elf64_Shdr section = { .sh_type = SHT_STRTAB,
+			       .sh_offset = start + told + 0x2000,
+			       .sh_size = 11 };
+
+	ehdr.e_machine = EM_AARCH64;
+	ehdr.e_shoff = sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr);
+	ehdr.e_shentsize = sizeof(Elf64_Shdr);
+	ehdr.e_shnum = has_section;
+	text_add_bytes(ret, &ehdr, sizeof(ehdr));
+	text_add_bytes(ret, &note, sizeof(note));
+	text_add_bytes(ret, &load, sizeof(load));
+	text_add_bytes(ret, &section, sizeof(section));
+	text_add_bytes(ret, text_get(&notes), notes.size);
+	for (uint64_t i = 0; i < 0x2000; i++) {
+		uint8_t byte = ram_byte(0x40000000 + i);
+
+		text_add_bytes(ret, &byte, 1);
+	}
+	if (has_section)
+		text_add_bytes(ret, "\0.shstrtab", 11);
+}
+
+static void qemu_arm64_notes_too_short(void **state)
+{
+	for (int has_section = 0; has_section < 2; has_section++) {
+		_cleanup_text struct text t = { 0 };
+		_cleanup_image struct image *image = NULL;
+		size_t count;
+
+		sve_make(&t, has_section, NT_ARM_SVE);
+		image = open_text(&t);
+		assert_false(image_info(image)->is_incomplete);
+		image_notes(image, &count);
+		assert_int_equal(count, 4);
+		assert_ram(image, 0x40000000, 0x2000);
+	}
+}
+
+/* The same lengths, but no note of QEMU's; and its file, cut at every byte. */
+static void not_qemu_arm64_notes(void **state)
+{
+	_cleanup_text struct text t = { 0 }, sve = { 0 };
+	_cleanup_image struct image *image = NULL;
+
+	sve_make(&t, false, 0x406);
+	image = open_text(&t);
+	assert_true(image_info(image)->is_incomplete);
+
+	sve_make(&sve, true, NT_ARM_SVE);
+	for (size_t size = sve.size - 1; size > 64; size -= size > 2000 ? 61 : 1) {
+		_cleanup_image struct image *cut = NULL;
+
+		if (made_open(sve.data, size, &cut, NULL) == 0)
+			assert_true(image_info(cut)->is_incomplete);
+	}
+}
+
 static void assert_notes(struct image *image)
 {
 	const struct image_note *found;
@@ -869,6 +953,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts),
 		cmocka_unit_test(arm64),
+		cmocka_unit_test(qemu_arm64_notes_too_short),
+		cmocka_unit_test(not_qemu_arm64_notes),
 		cmocka_unit_test(notes),
 		cmocka_unit_test(wide_notes),
 		cmocka_unit_test(wide_notes_damaged),
