@@ -54,7 +54,7 @@ for pfn in {pfns}:
     head = page_to_pfn(Object(prog, page.type_, head)).value_() if word & 1 else "-"
     print(pfn, head)
 '''
-CODECS = {'zstd': 0x20, 'zlib': 1, 'lzo': 2}
+CODECS = {'zstd': 0x20, 'zlib': 1, 'lzo': 2, 'snappy': 4}
 INCOMPLETE = 8
 PAGE = 4096
 
@@ -126,6 +126,9 @@ class Libraries:
         self.lzo.lzo1x_decompress_safe.argtypes = (ctypes.c_char_p, ctypes.c_size_t,
                                                    ctypes.c_void_p, ctypes.c_void_p,
                                                    ctypes.c_void_p)
+        self.snappy = ctypes.CDLL(ctypes.util.find_library('snappy'))
+        self.snappy.snappy_uncompress.argtypes = (ctypes.c_char_p, ctypes.c_size_t,
+                                                  ctypes.c_void_p, ctypes.c_void_p)
         self.out = ctypes.create_string_buffer(PAGE)
 
 
@@ -140,8 +143,12 @@ def unpack(data, flags):
     if flags == CODECS['zstd']:
         size = libraries.zstd.ZSTD_decompress(libraries.out, PAGE, data, len(data))
         return libraries.out.raw if size == PAGE else b''
-    assert flags == CODECS['lzo'], flags
     size = ctypes.c_size_t(PAGE)
+    if flags == CODECS['snappy']:
+        status = libraries.snappy.snappy_uncompress(data, len(data), libraries.out,
+                                                    ctypes.byref(size))
+        return libraries.out.raw if status == 0 and size.value == PAGE else b''
+    assert flags == CODECS['lzo'], flags
     status = libraries.lzo.lzo1x_decompress_safe(data, len(data), libraries.out,
                                                  ctypes.byref(size), None)
     return libraries.out.raw if status == 0 and size.value == PAGE else b''
@@ -323,7 +330,7 @@ class Test:
             told_before = (name == 'crash' and self.is_beyond_crash and theirs[0] and
                            any('invalid structure member offset' in line
                                for line in theirs[1]))
-            for codec in 'zstd', 'zlib':
+            for codec in CODECS:
                 ours = ask(self.work / codec, vmlinux)
                 differing = [pair for pair in zip(theirs[1], ours[1]) if pair[0] != pair[1]]
                 told = told_before or (ours[0] == 0 and len(ours[1]) > 80)
