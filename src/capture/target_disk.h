@@ -11,6 +11,7 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -23,6 +24,14 @@
  */
 void target_disk_load_modules(const char *root, const struct orders *orders,
 			      const struct log *log);
+
+/* The same of the watchdog's own ones, which the call above leaves out. */
+void target_disk_load_watchdog(const char *root, const struct orders *orders,
+			       const struct log *log);
+
+/* Any block device that @is_it says yes to: "/dev/vda". ERR_NOTFOUND if none is. */
+int target_disk_search(const char *root, bool (*is_it)(const char *device, void *context),
+		       void *context, char ret[static PATH_MAX], struct err *err);
 
 /* The device that holds @target now: "/dev/vda". ERR_NOTFOUND: none does, yet. */
 int target_disk_find(const char *root, const struct orders_target *target,

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "prepare/mount_table.h"
+#include "record/raw.h"
 
 #define SUPPORTED "ext4 (ext3, ext2), xfs, btrfs and vfat on a disk or partition"
 
@@ -449,6 +450,76 @@ int target_find(const char *root, const char *archive, struct target *ret,
 	return 0;
 }
 
+/* ---- a partition ---- */
+
+/* What libblkid knows, by name; no more than that is asked of it. */
+static int raw_refuse_known(const char *path, struct err *err)
+{
+	_cleanup_(probe_freep) blkid_probe probe = blkid_new_probe_from_filename(path);
+	const char *type = "something unknown";
+
+	if (!probe)
+		return err_os(err, errno, "unable to open the device '%s'", path);
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE);
+	blkid_probe_enable_partitions(probe, 1);
+	if (blkid_do_safeprobe(probe) == 0 &&
+	    blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0)
+		blkid_probe_lookup_value(probe, "PTTYPE", &type, NULL);
+	return err_set(err, ERR_REFUSED,
+		       "'%s' is not empty: it holds %s. If nobody wants that any more, "
+		       "clear it, as with `wipefs -a` and `blkdiscard -z`",
+		       path, type);
+}
+
+static int raw_prepare(const char *path, bool may_make, struct orders_target *where,
+		       struct err *err)
+{
+	_cleanup_raw struct raw raw = { .fd = -1 };
+	bool is_empty = false;
+	int r = raw_open(path, may_make, &raw, err);
+
+	if (r == ERR_NOTFOUND) {
+		r = raw_is_empty(&raw, &is_empty, err);
+		if (r == 0 && !is_empty)
+			r = raw_refuse_known(path, err);
+		if (r == 0 && may_make)
+			r = raw_make(&raw, err);
+	}
+	if (r == 0)
+		snprintf(where->uuid, sizeof(where->uuid), "%s", raw.header.uuid);
+	return r;
+}
+
+int target_find_raw(const char *root, const char *device, bool may_make,
+		    struct target *ret, struct err *err)
+{
+	_cleanup_free struct target *target = calloc(1, sizeof(*target));
+	char path[PATH_MAX];
+	struct stat st;
+	int r;
+
+	if (!target)
+		return err_nomem(err);
+	target->where.kind = ORDERS_RAW;
+	r = path_join(path, err, root, device);
+	if (r == 0 && stat(path, &st) < 0)
+		r = err_os(err, errno, "unable to look at '%s'", path);
+	if (r == 0 && !S_ISBLK(st.st_mode))
+		r = err_set(err, ERR_INVALID, "'%s' is no block device", path);
+	if (r < 0)
+		return r;
+	target->device_major = major(st.st_rdev);
+	target->device_minor = minor(st.st_rdev);
+	r = target_find_devices(root, target, err);
+	if (r == 0)
+		r = raw_prepare(path, may_make, &target->where, err);
+	if (r < 0)
+		return err_in(err, r, "the raw target '%s'", device);
+	*ret = *target;
+	return 0;
+}
+
 /* ---- modules ---- */
 
 /* A driver without a module is built into the running kernel, and so is what it needs. */
@@ -488,8 +559,9 @@ int target_add_modules(const struct target *target, bool is_other_kernel,
 		if (r < 0)
 			return err_in(err, r, "modules for '%s'", target->where.device);
 	}
-	for (size_t i = 0;
-	     i < ARRAY_SIZE(file_system->lookups) && file_system->lookups[i]; i++) {
+	for (size_t i = 0; file_system && i < ARRAY_SIZE(file_system->lookups) &&
+			   file_system->lookups[i];
+	     i++) {
 		r = module_set_add(set, file_system->lookups[i], err);
 		if (r == ERR_NOTFOUND && i > 0)
 			continue;

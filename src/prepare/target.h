@@ -48,8 +48,17 @@ int target_find(const char *root, const char *archive, struct target *ret,
 		struct err *err);
 
 /*
- * The modules of the file system and of each device, in @set. @is_other_kernel: @set is
- * not of the running kernel, so that what is built in here may be a module there.
+ * The partition @device as a raw target (record/raw.h). One that is empty gets its header
+ * where @may_make, and that is the only write; without it, it stays as it is and has no
+ * UUID yet. ERR_REFUSED for one that holds anything else.
+ */
+int target_find_raw(const char *root, const char *device, bool may_make,
+		    struct target *ret, struct err *err);
+
+/*
+ * The modules of the file system (a raw target has none) and of each device, in @set.
+ * @is_other_kernel: @set is not of the running kernel, so that what is built in here may
+ * be a module there.
  */
 int target_add_modules(const struct target *target, bool is_other_kernel,
 		       struct module_set *set, const struct log *log, struct err *err);
