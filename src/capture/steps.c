@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/size.h"
 #include "base/fd.h"
+#include "base/size.h"
 #include "capture/capture.h"
 #include "capture/room.h"
 #include "dump/dump.h"
@@ -372,13 +372,11 @@ static int dump_make(const struct capture *capture, struct record *record,
 	return r;
 }
 
-#ifdef DUMP_LEVEL_MINI
 static int step_mini(const struct capture *capture, struct record *record,
 		     const struct worker_call *call, struct err *err)
 {
 	return dump_make(capture, record, call, RECORD_MINI, DUMP_LEVEL_MINI, err);
 }
-#endif
 
 /* The levels that a dump is tried with, each smaller than the one before. The mini dump
  * is there as a part of its own, as a rule. */
@@ -390,10 +388,8 @@ static unsigned int dump_levels(const struct capture *capture,
 	ret[count++] = capture->orders.dump_level;
 	if (capture->orders.dump_level != DUMP_LEVEL_MAX)
 		ret[count++] = DUMP_LEVEL_MAX;
-#ifdef DUMP_LEVEL_MINI
 	if (!capture->has_mini)
 		ret[count++] = DUMP_LEVEL_MINI;
-#endif
 	return count;
 }
 
@@ -434,14 +430,12 @@ const struct capture_step capture_steps[] = {
 	  .parts = { RECORD_REPORT_TEXT, RECORD_REPORT_JSON },
 	  .part_count = 2,
 	  .run = step_report },
-#ifdef DUMP_LEVEL_MINI
 	{ .name = "mini",
 	  .deadline = ORDERS_STEP_MINI,
 	  .parts = { RECORD_MINI },
 	  .part_count = 1,
 	  .run = step_mini,
 	  .is_large = true },
-#endif
 	{ .name = "dump",
 	  .deadline = ORDERS_STEP_DUMP,
 	  .parts = { RECORD_DUMP },

@@ -36,7 +36,8 @@ struct command {
 
 extern const struct command cmd_arm, cmd_disarm, cmd_status, cmd_rehearse, cmd_save,
 	cmd_dmesg, cmd_bt, cmd_show, cmd_list, cmd_collect, cmd_check, cmd_kconfig,
-	cmd_rm, cmd_prune, cmd_export, cmd_verify, cmd_info, cmd_ps, cmd_locks, cmd_mod;
+	cmd_rm, cmd_prune, cmd_export, cmd_verify, cmd_info, cmd_ps, cmd_locks, cmd_mod,
+	cmd_mem;
 
 /*
  * getopt_long() for a command: its own options (@own ends with a zero row and uses values

@@ -18,7 +18,7 @@
 #include <jansson.h>
 
 #include "base/fd.h"
-#include "cli/cli.h"
+#include "cli/mem_table.h"
 #include "dump/dump.h"
 #include "record/field.h"
 #include "record/record.h"
@@ -32,6 +32,9 @@ struct save {
 	struct cli *cli;
 	const char *destination;
 	char *source; /* what SOURCE turned out to be: a record has its dump */
+	char **words; /* SOURCE, or the parts of a split one; then DEST, if there is */
+	size_t source_count;
+	bool is_estimate; /* there is no DEST */
 	struct dump_options options;
 	const char *format; /* as it was named, or NULL */
 	bool is_file;	    /* DEST: ours, and to be removed if nothing could be saved */
@@ -87,6 +90,7 @@ static bool save_parse_number(const char *text, unsigned long max, unsigned long
 
 enum {
 	SAVE_FORCE = 1000,
+	SAVE_ESTIMATE,
 	SAVE_FORMAT,
 	SAVE_THREADS
 };
@@ -110,6 +114,7 @@ static const struct option save_options[] = {
 	{ "codec", required_argument, NULL, 'c' },
 	{ "threads", required_argument, NULL, SAVE_THREADS },
 	{ "force", no_argument, NULL, SAVE_FORCE },
+	{ "estimate", no_argument, NULL, SAVE_ESTIMATE },
 	{ "format", required_argument, NULL, SAVE_FORMAT },
 	{ 0 },
 };
@@ -123,9 +128,13 @@ static int save_set_option(struct save *save, int option)
 
 	switch (option) {
 	case 'l':
+		if (strcmp(optarg, "mini") == 0) {
+			options->level = DUMP_LEVEL_MINI;
+			return EXIT_DONE;
+		}
 		if (!save_parse_number(optarg, DUMP_LEVEL_MAX, &number))
-			return cli_usage(save->cli, "'%s' is no level: 0 to %d", optarg,
-					 DUMP_LEVEL_MAX);
+			return cli_usage(save->cli, "'%s' is no level: 0 to %d, or mini",
+					 optarg, DUMP_LEVEL_MAX);
 		options->level = (int)number;
 		return EXIT_DONE;
 	case 'c':
@@ -149,6 +158,9 @@ static int save_set_option(struct save *save, int option)
 	case SAVE_FORCE:
 		save->force = true;
 		return EXIT_DONE;
+	case SAVE_ESTIMATE:
+		save->is_estimate = true;
+		return EXIT_DONE;
 	default:
 		return cli_exit(option);
 	}
@@ -166,6 +178,25 @@ static const char *save_format_name(const struct save *save)
 	return save->options.format == DUMP_FORMAT_ELF ? "elf" : "kdump";
 }
 
+/* What is not an option: the sources, and where to. */
+static int save_set_words(struct save *save, int count, char **words)
+{
+	save->words = words;
+	if (save->is_estimate) {
+		if (save->options.format == DUMP_FORMAT_ELF)
+			return cli_usage(save->cli, "--estimate is of compressed dumps");
+		if (count < 1)
+			return cli_usage(save->cli, "a SOURCE is needed");
+		save->source_count = (size_t)count;
+		return -1;
+	}
+	if (count < 2)
+		return cli_usage(save->cli, "a SOURCE and a DEST are needed");
+	save->source_count = (size_t)count - 1;
+	save->destination = words[count - 1];
+	return -1;
+}
+
 static int save_parse(struct save *save, int argc, char **argv)
 {
 	int option, exit;
@@ -177,11 +208,9 @@ static int save_parse(struct save *save, int argc, char **argv)
 		if (exit != EXIT_DONE || option < 0)
 			return exit;
 	}
-	if (argc - optind != 2)
-		return cli_usage(save->cli, "a SOURCE and a DEST are needed");
-	save->destination = argv[optind + 1];
-	if (!save_is_stdout(save))
-		return -1;
+	exit = save_set_words(save, argc - optind, argv + optind);
+	if (exit >= 0 || save->is_estimate || !save_is_stdout(save))
+		return exit;
 	if (save->format && save->options.output != OUTPUT_STREAM)
 		return cli_usage(save->cli,
 				 "the standard output takes the format 'flattened' only");
@@ -237,7 +266,7 @@ static void save_log(void *context, enum log_level level, const char *message)
 static uint64_t save_left_out(const struct dump_result *result)
 {
 	return result->pages_free + result->pages_cache + result->pages_user +
-	       result->pages_other;
+	       result->pages_beyond + result->pages_other;
 }
 
 static void save_print(const struct save *save, const struct dump_result *result,
@@ -325,15 +354,41 @@ static int save_print_json(const struct save *save, const struct dump_result *re
 
 /* ---- the command ---- */
 
-/* SOURCE: a dump, or a record that has one. */
-static int save_find_source(struct save *save, const char *name, struct err *err)
+/* SOURCE: a dump, or a record that has one; or files that a dump was split into. */
+static int save_find_source(struct save *save, struct err *err)
 {
 	_cleanup_record struct record *record = NULL;
-	int r = cli_find_crash(save->cli, name, &record, &save->source, err);
+	int r;
 
+	if (save->source_count > 1) {
+		save->source = strdup(save->words[0]);
+		return save->source ? 0 : err_nomem(err);
+	}
+	r = cli_find_crash(save->cli, save->words[0], &record, &save->source, err);
 	if (r == 0 && !save->source)
-		r = err_set(err, ERR_NOTFOUND, "'%s' has no dump", name);
+		r = err_set(err, ERR_NOTFOUND, "'%s' has no dump", save->words[0]);
+	if (r == 0)
+		save->words[0] = save->source;
 	return r;
+}
+
+static const char *const *save_sources(const struct save *save)
+{
+	return (const char *const *)save->words;
+}
+
+static bool save_is_source(const struct save *save, int fd)
+{
+	struct stat source, destination;
+
+	if (fstat(fd, &destination) < 0)
+		return false;
+	for (size_t i = 0; i < save->source_count; i++)
+		if (stat(save->words[i], &source) == 0 &&
+		    source.st_dev == destination.st_dev &&
+		    source.st_ino == destination.st_ino)
+			return true;
+	return false;
 }
 
 /* What can't be sought takes a stream. */
@@ -353,7 +408,6 @@ static int save_choose_output(struct save *save, struct err *err)
 static int save_create(struct save *save, int *ret, struct err *err)
 {
 	int flags = O_RDWR | O_CREAT | O_CLOEXEC | (save->force ? 0 : O_EXCL);
-	struct stat source, destination;
 	int fd = open(save->destination, flags, 0600);
 
 	if (fd < 0 && errno == EEXIST)
@@ -362,8 +416,7 @@ static int save_create(struct save *save, int *ret, struct err *err)
 			       save->destination);
 	if (fd < 0)
 		return err_os(err, errno, "unable to create '%s'", save->destination);
-	if (stat(save->source, &source) == 0 && fstat(fd, &destination) == 0 &&
-	    source.st_dev == destination.st_dev && source.st_ino == destination.st_ino) {
+	if (save_is_source(save, fd)) {
 		close(fd);
 		return err_set(err, ERR_INVALID, "'%s' is the source itself",
 			       save->destination);
@@ -441,7 +494,7 @@ static int save_dump(struct save *save, struct err *err)
 	int fd, r;
 
 	clock_gettime(CLOCK_MONOTONIC, &save->started);
-	r = image_open(save->source, &image, err);
+	r = image_open_set(save_sources(save), save->source_count, &image, err);
 	if (r < 0)
 		return cli_failed(save->cli, err);
 	if (kernel_open(image, &kernel, &why) < 0)
@@ -452,6 +505,17 @@ static int save_dump(struct save *save, struct err *err)
 	save_catch_signals();
 	r = dump_write(image, kernel, &save->options, fd, &result, err);
 	return save_finish(save, &result, &fd, r, err);
+}
+
+static int save_estimate(const struct save *save)
+{
+	const struct mem_table_options options = {
+		.estimate = { .has_sizes = true,
+			      .codec = save->options.codec,
+			      .codec_level = save->options.codec_level },
+	};
+
+	return mem_table_run(save->cli, save_sources(save), save->source_count, &options);
 }
 
 static int save_run(struct cli *cli, int argc, char **argv)
@@ -469,30 +533,35 @@ static int save_run(struct cli *cli, int argc, char **argv)
 	exit = save_parse(&save, argc, argv);
 	if (exit >= 0)
 		return exit;
-	if (save_find_source(&save, argv[optind], &err) < 0)
+	if (save_find_source(&save, &err) < 0)
 		return cli_failed(cli, &err);
-	exit = save_dump(&save, &err);
+	exit = save.is_estimate ? save_estimate(&save) : save_dump(&save, &err);
 	free(save.source);
 	return exit;
 }
 
 const struct command cmd_save = {
 	.name = "save",
-	.arguments = "[OPTION...] SOURCE DEST",
+	.arguments = "[OPTION...] SOURCE... DEST",
 	.summary = "filter and compress a dump into a new file",
 	.options =
 		"  -l, --level LEVEL    leave out 1 zero pages, 2 page cache, 4 also that "
 		"with\n"
 		"                       private data, 8 user memory, 16 free pages: the "
 		"sum of\n"
-		"                       them, as makedumpfile's -d (default 31: all)\n"
+		"                       them, as makedumpfile's -d (default 31: all); or "
+		"mini:\n"
+		"                       the log, tasks, stacks, symbols and nothing else\n"
 		"  -c, --codec C[:N]    zstd, zlib, lzo or none, at level N (default "
 		"zstd,\n"
 		"                       each page at the level that suits it)\n"
 		"      --format F       kdump, flattened (for pipes) or elf (for gdb; not\n"
 		"                       compressed)\n"
 		"      --threads N      default one for each CPU\n"
-		"      --force          overwrite DEST\n",
+		"      --force          overwrite DEST\n"
+		"      --estimate       write nothing, say how large it would be at each "
+		"level\n"
+		"Several SOURCEs are the files of one dump that was split.\n",
 	.has_json = true,
 	.run = save_run,
 };

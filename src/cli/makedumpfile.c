@@ -14,7 +14,10 @@
 
 #include "base/fd.h"
 #include "dump/dump.h"
+#include "dump/estimate.h"
+#include "dump/facts.h"
 #include "dump/flat.h"
+#include "dump/verify.h"
 #include "kernel/printk.h"
 
 static volatile sig_atomic_t mdf_interrupted;
@@ -146,17 +149,31 @@ static int mdf_create(const struct mdf *mdf, int *ret, struct err *err)
 	return 0;
 }
 
-/* With -f one may be named that is the source: it would be emptied, then read. */
+/* With -f one may be named that is a source: it would be emptied, then read. */
 static int mdf_check_other(const struct mdf *mdf, struct err *err)
 {
+	const struct mdf_options *o = &mdf->options;
 	struct stat source, destination;
 
-	if (mdf->options.destination && stat(mdf->options.source, &source) == 0 &&
-	    stat(mdf->options.destination, &destination) == 0 &&
-	    source.st_dev == destination.st_dev && source.st_ino == destination.st_ino)
-		return err_set(err, ERR_INVALID, "'%s' is the source itself",
-			       mdf->options.destination);
+	if (!o->destination || stat(o->destination, &destination) < 0)
+		return 0;
+	for (size_t i = 0; i < o->source_count; i++)
+		if (stat(o->sources[i], &source) == 0 &&
+		    source.st_dev == destination.st_dev &&
+		    source.st_ino == destination.st_ino)
+			return err_set(err, ERR_INVALID, "'%s' is the source itself",
+				       o->destination);
 	return 0;
+}
+
+static int mdf_open_source(const struct mdf *mdf, struct image **ret, struct err *err)
+{
+	int r = mdf_check_other(mdf, err);
+
+	if (r == 0)
+		r = image_open_set(mdf->options.sources, mdf->options.source_count, ret,
+				   err);
+	return r;
 }
 
 static void mdf_on_signal(int signal)
@@ -241,7 +258,7 @@ static int mdf_write_all(struct mdf *mdf, struct image *image, struct kernel *ke
 			mdf_say(mdf, MDF_COMMON,
 				"dump_level is changed to %d, because %s was created by "
 				"dump_level(%d).",
-				level, o->source, before);
+				level, o->sources[0], before);
 		r = mdf_write(mdf, image, kernel, level, ret, err);
 		/* What was streamed can't be taken back. */
 		if (r == 0 || !is_no_room(r, err) || o->flattened ||
@@ -275,16 +292,36 @@ static void mdf_vtop(const struct mdf *mdf, struct kernel *kernel)
 			vaddr, paddr);
 }
 
+static int mdf_finish(const struct mdf *mdf, const struct image *image,
+		      const struct kernel *kernel, const struct dump_result *result,
+		      int code, const struct err *err)
+{
+	uint32_t page_size = kernel ? kernel_page_size(kernel) : 4096;
+
+	if (code == 0) {
+		mdf_report(mdf, result, image_info(image)->max_paddr / page_size);
+		mdf_say(mdf, MDF_COMMON, "\nThe dumpfile is saved to %s.\n",
+			mdf_destination(mdf));
+		return MDF_COMPLETED;
+	}
+	if (!result->incomplete_why[0])
+		return mdf_failed(mdf, err);
+	mdf_say(mdf, MDF_COMMON, "\nCan't write the dump file(%s). %s\n",
+		mdf_destination(mdf), result->incomplete_why);
+	if (result->pages_written)
+		mdf_say(mdf, MDF_COMMON,
+			"This is an incomplete dumpfile, but might analyzable.\n");
+	return MDF_FAILED;
+}
+
 static int mdf_dump(struct mdf *mdf)
 {
 	_cleanup_image struct image *image = NULL;
 	_cleanup_kernel struct kernel *kernel = NULL;
 	struct err err = { 0 }, why = { 0 };
 	struct dump_result result;
-	int r = mdf_check_other(mdf, &err);
+	int r = mdf_open_source(mdf, &image, &err);
 
-	if (r == 0)
-		r = image_open(mdf->options.source, &image, &err);
 	if (r < 0)
 		return mdf_failed(mdf, &err);
 	if (kernel_open(image, &kernel, &why) < 0)
@@ -296,22 +333,44 @@ static int mdf_dump(struct mdf *mdf)
 	mdf_vtop(mdf, kernel);
 	mdf_catch_signals();
 	r = mdf_write_all(mdf, image, kernel, &result, &err);
-	if (r == 0) {
-		uint32_t page_size = kernel ? kernel_page_size(kernel) : 4096;
+	return mdf_finish(mdf, image, kernel, &result, r, &err);
+}
 
-		mdf_report(mdf, &result, image_info(image)->max_paddr / page_size);
-		mdf_say(mdf, MDF_COMMON, "\nThe dumpfile is saved to %s.\n",
-			mdf_destination(mdf));
-		return MDF_COMPLETED;
-	}
-	if (!result.incomplete_why[0])
+/* Pages are packed anew, so that they may come from what can't be written, as snappy. */
+static void mdf_take_codec(struct mdf *mdf, struct image *image, struct kernel *kernel)
+{
+	struct mdf_options *o = &mdf->options;
+	struct verify_shares shares;
+	uint64_t most = 0;
+
+	verify_shares(image, facts_page_size(image, kernel), &shares);
+	for (size_t i = 0; i < shares.codec_count; i++)
+		if (shares.codecs[i].pages > most &&
+		    strcmp(shares.codecs[i].name, "none") != 0) {
+			most = shares.codecs[i].pages;
+			if (codec_parse(shares.codecs[i].name, &o->codec, &o->codec_level,
+					NULL) < 0)
+				codec_parse("lzo", &o->codec, &o->codec_level, NULL);
+		}
+}
+
+/* All that the parts have: nothing more is left out. */
+static int mdf_reassemble(struct mdf *mdf)
+{
+	_cleanup_image struct image *image = NULL;
+	_cleanup_kernel struct kernel *kernel = NULL;
+	struct err err = { 0 }, why = { 0 };
+	struct dump_result result;
+	int r = mdf_open_source(mdf, &image, &err);
+
+	if (r < 0)
 		return mdf_failed(mdf, &err);
-	mdf_say(mdf, MDF_COMMON, "\nCan't write the dump file(%s). %s\n",
-		mdf_destination(mdf), result.incomplete_why);
-	if (result.pages_written)
-		mdf_say(mdf, MDF_COMMON,
-			"This is an incomplete dumpfile, but might analyzable.\n");
-	return MDF_FAILED;
+	if (kernel_open(image, &kernel, &why) < 0)
+		mdf_failed(mdf, &why);
+	mdf_take_codec(mdf, image, kernel);
+	mdf_catch_signals();
+	r = mdf_write(mdf, image, kernel, 0, &result, &err);
+	return mdf_finish(mdf, image, kernel, &result, r, &err);
 }
 
 /* --- the log -------------------------------------------------------------------------
@@ -388,10 +447,8 @@ static int mdf_dmesg(struct mdf *mdf)
 	_cleanup_kernel struct kernel *kernel = NULL;
 	_cleanup_text struct text text = { 0 };
 	struct err err = { 0 };
-	int r = mdf_check_other(mdf, &err);
+	int r = mdf_open_source(mdf, &image, &err);
 
-	if (r == 0)
-		r = image_open(mdf->options.source, &image, &err);
 	if (r == 0)
 		r = kernel_open(image, &kernel, &err);
 	if (r == 0)
@@ -432,6 +489,63 @@ static int mdf_rearrange(struct mdf *mdf)
 	return MDF_COMPLETED;
 }
 
+/* --- the use of memory ---------------------------------------------------------------
+ */
+
+/* The table as makedumpfile prints it, to the letter: it is parsed. */
+static void mdf_print_usage(const struct mdf *mdf, const struct estimate *e)
+{
+	const struct estimate_class *c = e->classes;
+	const struct {
+		const char *type;
+		uint64_t pages;
+		const char *excludable, *what;
+	} rows[] = {
+		{ "ZERO\t\t", e->kernel_zero, "yes", "Pages filled with zero" },
+		{ "NON_PRI_CACHE\t", c[PAGE_CLASS_CACHE].pages, "yes",
+		  "Cache pages without private flag" },
+		{ "PRI_CACHE\t", c[PAGE_CLASS_CACHE_PRIVATE].pages, "yes",
+		  "Cache pages with private flag" },
+		{ "USER\t\t", c[PAGE_CLASS_USER].pages, "yes", "User process pages" },
+		{ "FREE\t\t", c[PAGE_CLASS_FREE].pages, "yes", "Free pages" },
+		{ "KERN_DATA\t", c[PAGE_CLASS_KERNEL].pages - e->kernel_zero, "no",
+		  "Dumpable kernel data " },
+	};
+
+	mdf_say(mdf, MDF_COMMON,
+		"\nTYPE\t\tPAGES\t\t\tEXCLUDABLE\tDESCRIPTION\n"
+		"----------------------------------------------------------------------"
+		"\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		mdf_say(mdf, MDF_COMMON, "%s%-16" PRIu64 "\t%s\t\t%s\n", rows[i].type,
+			rows[i].pages, rows[i].excludable, rows[i].what);
+	mdf_say(mdf, MDF_COMMON,
+		"\npage size:\t\t%-16" PRIu32 "\nTotal pages on system:\t%-16" PRIu64
+		"\nTotal size on system:\t%-16" PRIu64 " Byte\n",
+		e->page_size, e->pages_total, e->pages_total * e->page_size);
+}
+
+static int mdf_mem_usage(struct mdf *mdf)
+{
+	const struct estimate_options options = { .has_sizes = false };
+	_cleanup_image struct image *image = NULL;
+	_cleanup_kernel struct kernel *kernel = NULL;
+	struct err err = { 0 };
+	struct estimate estimate;
+	int r = mdf_open_source(mdf, &image, &err);
+
+	if (r == 0)
+		r = kernel_open(image, &kernel, &err);
+	if (r == 0)
+		r = estimate_run(image, kernel, &options, &estimate, &err);
+	if (r == 0 && estimate.selection != DUMP_SELECTION_MEMMAP)
+		r = err_set(&err, ERR_UNSUPPORTED, "%s", estimate.selection_why);
+	if (r < 0)
+		return mdf_failed(mdf, &err);
+	mdf_print_usage(mdf, &estimate);
+	return MDF_COMPLETED;
+}
+
 /* --- all of it -----------------------------------------------------------------------
  */
 
@@ -443,6 +557,10 @@ static int mdf_run(struct mdf *mdf)
 		return mdf_rearrange(mdf);
 	if (o->dmesg)
 		return mdf_dmesg(mdf);
+	if (o->mem_usage)
+		return mdf_mem_usage(mdf);
+	if (o->reassemble)
+		return mdf_reassemble(mdf);
 	return mdf_dump(mdf);
 }
 
@@ -464,7 +582,10 @@ int makedumpfile_main(int argc, char **argv)
 		return is_right ? MDF_COMPLETED : MDF_FAILED;
 	if (is_right)
 		code = mdf_run(&mdf);
-	mdf_say(&mdf, MDF_COMMON, "\nmakedumpfile %s.\n",
-		code == MDF_COMPLETED ? "Completed" : "Failed");
+	if (code == MDF_COMPLETED && mdf.options.mem_usage)
+		mdf_say(&mdf, MDF_COMMON, "\n");
+	else
+		mdf_say(&mdf, MDF_COMMON, "\nmakedumpfile %s.\n",
+			code == MDF_COMPLETED ? "Completed" : "Failed");
 	return code;
 }

@@ -37,7 +37,7 @@ enum {
 
 struct mdf_options {
 	bool elf, flattened, rearrange, dmesg, partial_dmesg, force, check, dry_run;
-	bool debug, stats, help, version, num_threads_given;
+	bool reassemble, mem_usage, debug, stats, help, version, num_threads_given;
 	bool excludes_memmap, has_work_dir, has_vmlinux, has_vmcoreinfo;
 	const char *refused;	    /* why something that was asked for can't be had */
 	int levels[MDF_LEVELS_MAX]; /* to be tried in turn, where there is no room */
@@ -48,9 +48,11 @@ struct mdf_options {
 	enum codec codec;
 	int codec_level;
 	unsigned int threads;
-	uint64_t size_limit;		  /* 0: none */
-	uint64_t vtop;			  /* a virtual address, or 0 */
-	const char *source, *destination; /* destination: NULL is the standard output */
+	uint64_t size_limit;	    /* 0: none */
+	uint64_t vtop;		    /* a virtual address, or 0 */
+	const char *const *sources; /* one, but of REASSEMBLE */
+	size_t source_count;
+	const char *destination; /* NULL: the standard output, or none */
 };
 
 struct mdf {

@@ -77,16 +77,14 @@ static const struct row rows[] = {
 	{ 0, "eppic", required_argument, ROW_REFUSE, 0, NO_ERASE },
 	{ 0, "extension", required_argument, ROW_REFUSE, 0,
 	  "extensions of makedumpfile can't be loaded" },
-	{ 0, "mem-usage", no_argument, ROW_REFUSE, 0,
-	  "--mem-usage is not supported yet" },
+	{ 0, "mem-usage", no_argument, FLAG(mem_usage) },
 	{ 0, "message-level", required_argument, ROW_VALUE, 0, NULL,
 	  OPTION_MESSAGE_LEVEL },
 	{ 0, "non-cyclic", no_argument, ROW_IGNORE },
 	{ 0, "non-mmap", no_argument, ROW_IGNORE },
 	{ 0, "num-threads", required_argument, ROW_VALUE, 0, NULL, OPTION_NUM_THREADS },
 	{ 0, "partial-dmesg", no_argument, FLAG(partial_dmesg) },
-	{ 0, "reassemble", no_argument, ROW_REFUSE, 0,
-	  "--reassemble is not supported yet" },
+	{ 0, "reassemble", no_argument, FLAG(reassemble) },
 	{ 0, "show-stats", no_argument, FLAG(stats) },
 	{ 0, "split", no_argument, ROW_REFUSE, 0,
 	  "--split is not supported: all CPUs work on one dump file anyway" },
@@ -292,16 +290,41 @@ static bool wrong(const struct mdf *mdf, const char *why)
 	return false;
 }
 
+/* What says how a dump is made has no meaning where one is there already. */
+static bool is_of_making(const struct mdf_options *o)
+{
+	return o->has_codec || (o->level_count && o->levels[0]) || o->elf ||
+	       o->has_vmcoreinfo || o->has_vmlinux || o->flattened;
+}
+
+static void set_sources(struct mdf *mdf, char **words, size_t count)
+{
+	mdf->options.sources = (const char *const *)words;
+	mdf->options.source_count = count;
+}
+
 static bool check_rearrange(struct mdf *mdf, int count, char **words)
 {
 	const struct mdf_options *o = &mdf->options;
 
-	if (count != 1 || o->has_codec || (o->level_count && o->levels[0]) || o->elf ||
-	    o->has_vmcoreinfo || o->has_vmlinux || o->flattened)
+	if (count != 1 || is_of_making(o))
 		return wrong(mdf, NULL);
 	if (o->dry_run)
 		return wrong(mdf, "--dry-run cannot be used with -R.");
 	mdf->options.destination = words[0];
+	return true;
+}
+
+static bool check_reassemble(struct mdf *mdf, int count, char **words)
+{
+	const struct mdf_options *o = &mdf->options;
+
+	if (count < 2 || is_of_making(o))
+		return wrong(mdf, NULL);
+	if (o->dry_run)
+		return wrong(mdf, "--dry-run cannot be used with --reassemble.");
+	set_sources(mdf, words, (size_t)count - 1);
+	mdf->options.destination = words[count - 1];
 	return true;
 }
 
@@ -310,7 +333,8 @@ static bool check_create(struct mdf *mdf, int count, char **words)
 	struct mdf_options *o = &mdf->options;
 
 	if ((o->has_codec && o->elf) || (o->has_vmcoreinfo && o->has_vmlinux) ||
-	    (o->partial_dmesg && !o->dmesg) || count != (o->flattened ? 1 : 2))
+	    (o->partial_dmesg && !o->dmesg) ||
+	    count != (o->flattened || o->mem_usage ? 1 : 2))
 		return wrong(mdf, NULL);
 	if (o->dry_run && o->dmesg)
 		return wrong(mdf, "--dry-run cannot be used with --dump-dmesg.");
@@ -318,8 +342,8 @@ static bool check_create(struct mdf *mdf, int count, char **words)
 		return wrong(mdf, "--num-threads cannot used with ELF format.");
 	if (o->excludes_memmap && !o->has_work_dir)
 		return wrong(mdf, "-e requires --work-dir");
-	o->source = words[0];
-	o->destination = o->flattened ? NULL : words[1];
+	set_sources(mdf, words, 1);
+	o->destination = count == 1 ? NULL : words[1];
 	return true;
 }
 
@@ -343,6 +367,8 @@ bool mdf_parse(struct mdf *mdf, int argc, char **argv)
 		o->level_count = 1; /* level 0 */
 	if (o->rearrange)
 		return check_rearrange(mdf, argc - optind, argv + optind);
+	if (o->reassemble)
+		return check_reassemble(mdf, argc - optind, argv + optind);
 	return check_create(mdf, argc - optind, argv + optind);
 }
 
@@ -355,6 +381,8 @@ static const char help_text[] =
 	"  makedumpfile -F [-c|-l|-p|-z|-E] [-d DL] [OPTION...] VMCORE\n"
 	"  makedumpfile -R DUMPFILE\n"
 	"  makedumpfile --dump-dmesg [--partial-dmesg] VMCORE LOGFILE\n"
+	"  makedumpfile --reassemble PART... DUMPFILE\n"
+	"  makedumpfile --mem-usage VMCORE|/proc/kcore\n"
 	"\n"
 	"This is epitaph under the name of makedumpfile.\n"
 	"\n"
@@ -369,6 +397,8 @@ static const char help_text[] =
 	"  -f                   overwrite DUMPFILE\n"
 	"      --dump-dmesg     write the kernel's log to LOGFILE\n"
 	"      --partial-dmesg  only what came after the log was last cleared\n"
+	"      --reassemble     make one file of those that a dump was split into\n"
+	"      --mem-usage      print what memory was used for\n"
 	"      --num-threads N  this many threads (default one for each CPU)\n"
 	"      --dry-run        do everything but write\n"
 	"      --check-params   only look whether the parameters are right\n"
@@ -382,7 +412,7 @@ static const char help_text[] =
 	"\n"
 	"Without any effect: -b, -e, -i, -x, --cyclic-buffer, --non-cyclic, --non-mmap,\n"
 	"--splitblock-size, --work-dir. Not supported: -g, -X, --config, --diskset,\n"
-	"--eppic, --extension, --mem-usage, --reassemble, --split, --xen*.\n"
+	"--eppic, --extension, --split, --xen*.\n"
 	"\n"
 	"See epitaph-makedumpfile(1).\n";
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "dump/select.h"
@@ -55,6 +56,14 @@ void chunk_range_pages(const struct image_range *range, uint32_t page_size,
 static inline bool bit_is_set(const uint8_t *bits, size_t i)
 {
 	return bits[i / 8] >> (i % 8) & 1;
+}
+
+static inline bool page_is_zero(const uint8_t *page, size_t size)
+{
+	static const uint8_t zeros[32];
+
+	return memcmp(page, zeros, sizeof(zeros)) == 0 &&
+	       memcmp(page, page + sizeof(zeros), size - sizeof(zeros)) == 0;
 }
 
 /* @size is a multiple of 8. */

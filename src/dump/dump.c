@@ -31,6 +31,7 @@
 
 #include "base/size.h"
 #include "dump/chunk.h"
+#include "dump/core.h"
 #include "dump/elf_pages.h"
 #include "dump/facts.h"
 #include "dump/loads.h"
@@ -56,6 +57,7 @@ struct engine {
 	struct packer_job job;
 	uint32_t page_size;
 	int level;
+	struct core core; /* empty where there is none to tell */
 	struct chunks chunks;
 	uint64_t pages_kept;
 	_Atomic uint64_t next_chunk; /* of phase A */
@@ -227,6 +229,20 @@ static int engine_stream_bits(struct engine *engine, struct err *err)
 	return r;
 }
 
+static bool engine_is_mini(const struct engine *engine)
+{
+	return engine->level == DUMP_LEVEL_MINI;
+}
+
+static int engine_select_core(const struct engine *engine, uint64_t pfn,
+			      const uint8_t *ram, uint8_t *ret_kept)
+{
+	page_set_get(&engine->core.pages, pfn, SELECTION_CHUNK_PAGES, ret_kept);
+	for (size_t i = 0; i < SELECTION_CHUNK_BYTES; i++)
+		ret_kept[i] &= ram[i];
+	return 0;
+}
+
 /* One chunk: its bits to the file, their number to the chunk. */
 static int engine_select_chunk(struct engine *engine, struct selection *selection,
 			       struct chunk *chunk, size_t *range_first,
@@ -238,7 +254,8 @@ static int engine_select_chunk(struct engine *engine, struct selection *selectio
 	int r;
 
 	chunk_ram(engine->image, engine->page_size, pfn, range_first, ram);
-	r = selection_chunk(selection, pfn, ram, kept, err);
+	r = engine_is_mini(engine) ? engine_select_core(engine, pfn, ram, kept)
+				   : selection_chunk(selection, pfn, ram, kept, err);
 	if (r < 0)
 		return r;
 	*ret_missing += chunk_drop_missing(engine->image, engine->page_size, pfn, kept);
@@ -302,7 +319,7 @@ static int engine_select_chunks(struct engine *engine, struct selection *selecti
 	unsigned int count = 1;
 
 	engine->next_chunk = engine->pages_total = engine->pages_missing = 0;
-	if (selection_kind(selection) == DUMP_SELECTION_MEMMAP)
+	if (selection && selection_kind(selection) == DUMP_SELECTION_MEMMAP)
 		count = engine_thread_count(engine, engine->chunks.count);
 	count = engine_work(engine, workers, count, worker_select_again);
 	for (unsigned int i = 1; i < count; i++) {
@@ -353,10 +370,57 @@ static void engine_tell_selection(struct engine *engine,
 			    result->selection_why);
 }
 
+/* What a first answer needs. Without it a dump of another level is as good as before. */
+static int engine_find_core(struct engine *engine, struct kernel *kernel, struct err *err)
+{
+	struct dump_result *result = engine->result;
+	struct err why = { 0 };
+	int r = kernel ? core_gather(engine->image, engine->page_size, &engine->core,
+				     &why)
+		       : err_set(&why, ERR_NOTFOUND,
+				 "the kernel of the dump is not known");
+
+	if (r < 0)
+		snprintf(result->core_missing, sizeof(result->core_missing), "%.250s",
+			 err_text(&why));
+	else
+		memcpy(result->core_missing, engine->core.missing,
+		       sizeof(result->core_missing));
+	if (result->core_missing[0] && engine_is_mini(engine))
+		log_warning(engine->options->log,
+			    "what a first answer needs is not all known: %s",
+			    result->core_missing);
+	if (r < 0 && engine_is_mini(engine)) {
+		*err = why;
+		return err_in(err, r, "selecting what a first answer needs");
+	}
+	return 0;
+}
+
+static int engine_select_mini(struct engine *engine, struct err *err)
+{
+	struct dump_result *result = engine->result;
+	int r = engine_select_chunks(engine, NULL, err);
+
+	if (r < 0)
+		return r;
+	result->selection = DUMP_SELECTION_CORE;
+	result->pages_beyond =
+		result->pages_total - engine->pages_kept - engine->pages_missing;
+	return engine->output.kind == OUTPUT_STREAM && !engine_is_elf(engine)
+		       ? engine_stream_bits(engine, err)
+		       : 0;
+}
+
 static int engine_select(struct engine *engine, struct kernel *kernel, struct err *err)
 {
 	_cleanup_selection struct selection *selection = NULL;
-	int r = selection_open(kernel, engine->level, &selection, err);
+	int r = engine_is_mini(engine) ? engine_find_core(engine, kernel, err) : 0;
+
+	if (r == 0 && engine_is_mini(engine))
+		return engine_select_mini(engine, err);
+	if (r == 0)
+		r = selection_open(kernel, engine->level, &selection, err);
 
 	if (r == 0)
 		r = engine_select_chunks(engine, selection, err);
@@ -572,8 +636,9 @@ static int engine_begin(struct engine *engine, struct kernel *kernel, int fd,
 	struct diskdump_facts facts;
 	int r;
 
-	facts_gather(engine->image, kernel, engine->level, engine->options->codec,
-		     &facts);
+	facts_gather(engine->image, kernel,
+		     engine_is_mini(engine) ? DUMP_LEVEL_MAX : engine->level,
+		     engine->options->codec, &facts);
 	engine->page_size = engine->job.page_size = facts.page_size;
 	r = chunks_init(&engine->chunks, engine->image, engine->page_size, err);
 	if (r == 0)
@@ -617,7 +682,8 @@ static int engine_run(struct engine *engine, struct kernel *kernel, int fd,
 
 static int engine_check_options(const struct dump_options *options, struct err *err)
 {
-	if (options->level < 0 || options->level > DUMP_LEVEL_MAX)
+	if (options->level != DUMP_LEVEL_MINI &&
+	    (options->level < 0 || options->level > DUMP_LEVEL_MAX))
 		return err_set(err, ERR_INVALID, "no level %d: 0 to %d", options->level,
 			       DUMP_LEVEL_MAX);
 	return 0;
@@ -667,6 +733,7 @@ int dump_write(struct image *image, struct kernel *kernel,
 		if (err)
 			*err = why;
 	}
+	core_done(&engine.core);
 	chunks_done(&engine.chunks);
 	elfdump_done(&engine.elf);
 	return r;
@@ -674,5 +741,7 @@ int dump_write(struct image *image, struct kernel *kernel,
 
 const char *dump_selection_name(enum dump_selection selection)
 {
-	return selection == DUMP_SELECTION_MEMMAP ? "memmap" : "zero";
+	static const char *const names[] = { "memmap", "zero", "core" };
+
+	return names[selection];
 }

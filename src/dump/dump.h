@@ -28,10 +28,14 @@
 #define DUMP_EXCLUDE_FREE	   16
 #define DUMP_LEVEL_MAX		   31
 
+/* As a level: the core (core.h) and nothing else. */
+#define DUMP_LEVEL_MINI (-1)
+
 /* How pages could be told apart; the first that works is taken. */
 enum dump_selection {
 	DUMP_SELECTION_MEMMAP, /* struct page of each: the level as asked for */
 	DUMP_SELECTION_ZERO,   /* unknown kernel: only pages of zeros are left out */
+	DUMP_SELECTION_CORE,   /* of DUMP_LEVEL_MINI */
 };
 
 enum dump_format {
@@ -49,7 +53,7 @@ struct dump_options {
 	enum dump_format format; /* KDUMP, if not set */
 	enum output_kind output; /* FILE, if not set */
 	uint64_t size_limit;	 /* the dump ends before this offset; 0: no limit */
-	int level;
+	int level;		 /* 0 to DUMP_LEVEL_MAX, or DUMP_LEVEL_MINI */
 	enum codec codec;
 	int codec_level;
 	unsigned int threads; /* 0: one for each CPU that we may run on */
@@ -68,6 +72,9 @@ struct dump_result {
 	uint64_t pages_total;	 /* of RAM in the source */
 	uint64_t pages_written;	 /* in the dump, the zero ones too */
 	uint64_t pages_zero;
+	uint64_t pages_core; /* what the first questions need, in the dump; 0 unknown */
+	char core_missing[256]; /* what of it could not be looked at, and why */
+	uint64_t pages_beyond;	/* left out because the level is MINI */
 	/* Left out: by reason. Other: broken, in a balloon, or not in the source either.
 	 */
 	uint64_t pages_cache, pages_user, pages_free, pages_other;

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "dump/elf_pages.h"
 
-#include <string.h>
-
-static bool page_is_zero(const uint8_t *page, size_t size)
-{
-	return page[0] == 0 && memcmp(page, page + 1, size - 1) == 0;
-}
+#include "dump/chunk.h"
 
 /* Pages of zeros are holes; the others go out in runs. */
 static int elf_pages_put(struct elfdump *elf, uint64_t pfn, const uint8_t *data,

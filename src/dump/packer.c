@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "dump/chunk.h"
 
 #define READ_BYTES   (256 * KIB)
 #define OUT_BYTES    MIB
@@ -198,14 +199,6 @@ static int packer_add(struct packer *packer, uint64_t index, struct packed packe
 	return 0;
 }
 
-static bool page_is_zero(const uint8_t *page, size_t size)
-{
-	static const uint8_t zeros[32];
-
-	return memcmp(page, zeros, sizeof(zeros)) == 0 &&
-	       memcmp(page, page + sizeof(zeros), size - sizeof(zeros)) == 0;
-}
-
 /* Where a page that is the same as this one would be. */
 static struct seen *packer_seen(struct packer *packer, const uint8_t *page)
 {
@@ -334,11 +327,6 @@ static int packer_run(struct packer *packer, uint64_t pfn, size_t count, uint64_
 		count -= part;
 	}
 	return r;
-}
-
-static bool bit_is_set(const uint8_t *bits, size_t i)
-{
-	return bits[i / 8] >> (i % 8) & 1;
 }
 
 int packer_range(struct packer *packer, uint64_t pfn, const uint8_t *kept, size_t count,

@@ -121,17 +121,24 @@ static void selection_guard(struct selection *selection, uint64_t pfn)
 /* --- open, close ---------------------------------------------------------------------
  */
 
-static void selection_set_level(struct selection *selection, int level)
+bool selection_drops(int level, enum page_class class)
 {
-	bool *drop = selection->is_dropped;
-
-	drop[PAGE_CLASS_FREE] = level & DUMP_EXCLUDE_FREE;
-	drop[PAGE_CLASS_CACHE] =
-		level & (DUMP_EXCLUDE_CACHE | DUMP_EXCLUDE_CACHE_PRIVATE);
-	drop[PAGE_CLASS_CACHE_PRIVATE] = level & DUMP_EXCLUDE_CACHE_PRIVATE;
-	drop[PAGE_CLASS_USER] = level & DUMP_EXCLUDE_USER;
-	/* Broken memory would stop the crash kernel, a balloon's is the host's again. */
-	drop[PAGE_CLASS_UNUSABLE] = true;
+	switch (class) {
+	case PAGE_CLASS_FREE:
+		return level & DUMP_EXCLUDE_FREE;
+	case PAGE_CLASS_CACHE:
+		return level & (DUMP_EXCLUDE_CACHE | DUMP_EXCLUDE_CACHE_PRIVATE);
+	case PAGE_CLASS_CACHE_PRIVATE:
+		return level & DUMP_EXCLUDE_CACHE_PRIVATE;
+	case PAGE_CLASS_USER:
+		return level & DUMP_EXCLUDE_USER;
+	case PAGE_CLASS_UNUSABLE:
+		/* Broken memory would stop the crash kernel, a balloon's is the host's
+		 * again. */
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void selection_fall_back(struct selection *selection, const char *why)
@@ -152,7 +159,8 @@ int selection_open(struct kernel *kernel, int level, struct selection **ret,
 
 	if (!selection)
 		return err_nomem(err);
-	selection_set_level(selection, level);
+	for (int i = 0; i < PAGE_CLASS_COUNT; i++)
+		selection->is_dropped[i] = selection_drops(level, (enum page_class)i);
 	if (!kernel) {
 		selection_fall_back(selection, "the kernel of the dump is not known");
 	} else if (memmap_open(kernel, &selection->memmap, &why) < 0) {
@@ -196,6 +204,8 @@ int selection_chunk(struct selection *selection, uint64_t pfn,
 	int r;
 
 	memcpy(ret_kept, ram, SELECTION_CHUNK_BYTES);
+	if (!end)
+		memset(selection->classes, PAGE_CLASS_KERNEL, sizeof(selection->classes));
 	if (!selection->memmap || !end)
 		return 0;
 	r = memmap_classify(selection->memmap, pfn, end, selection->classes, &lost, err);
@@ -214,6 +224,11 @@ int selection_chunk(struct selection *selection, uint64_t pfn,
 			ret_kept[i / 8] &= (uint8_t) ~(1u << (i % 8));
 	}
 	return 0;
+}
+
+const uint8_t *selection_classes(const struct selection *selection)
+{
+	return selection->memmap ? selection->classes : NULL;
 }
 
 void selection_add(struct selection *selection, const struct selection *other)

@@ -43,6 +43,15 @@ int selection_chunk(struct selection *selection, uint64_t pfn,
 		    uint8_t ret_kept[static SELECTION_CHUNK_BYTES], struct err *err);
 
 /*
+ * What the pages of the chunk that was done last are used for, an enum page_class each;
+ * NULL where nobody can tell: they are all the kernel's then. Until the next chunk.
+ */
+const uint8_t *selection_classes(const struct selection *selection);
+
+/* Does a level leave pages of a class out? */
+bool selection_drops(int level, enum page_class class);
+
+/*
  * What @other, of the same level and kernel, has counted of its chunks, as if @selection
  * had done them. The kernel of @other may be closed then: it takes no more chunks.
  */

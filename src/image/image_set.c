@@ -45,6 +45,14 @@ static bool set_has_page(struct image *image, uint64_t paddr)
 	return image_has_page(find_part(image->context, paddr), paddr);
 }
 
+static int set_page_storage(struct image *image, uint64_t paddr,
+			    struct image_storage *ret, struct err *err)
+{
+	struct image *part = find_part(image->context, paddr);
+
+	return part->ops->page_storage(part, paddr, ret, err);
+}
+
 static void set_close(struct image *image)
 {
 	struct set *set = image->context;
@@ -62,6 +70,7 @@ static const struct image_ops set_ops = {
 	.close = set_close,
 	.read = set_read,
 	.has_page = set_has_page,
+	.page_storage = set_page_storage,
 };
 
 /* --- opening ---------------------------------------------------------------------- */

@@ -118,30 +118,62 @@ void stacks_free(struct stacks *stacks)
 	free(stacks);
 }
 
+static bool irq_stack(const struct stacks *stacks, const struct cpu_stacks *cpu,
+		      struct stack *ret)
+{
+	if (cpu->irq_end <= stacks->irq_size)
+		return false;
+	*ret = (struct stack){ .name = "IRQ",
+			       .start = cpu->irq_end - stacks->irq_size,
+			       .end = cpu->irq_end };
+	return true;
+}
+
+/* false: this CPU has no stack of this kind. */
+static bool exception_stack(const struct stacks *stacks, const struct cpu_stacks *cpu,
+			    size_t kind, struct stack *ret)
+{
+	const struct exception_range *range = &stacks->exceptions[kind];
+
+	if (!cpu->exception_base || range->start == range->end)
+		return false;
+	ret->start = cpu->exception_base + range->start;
+	ret->end = cpu->exception_base + range->end;
+	snprintf(ret->name, sizeof(ret->name), "%s", exception_kinds[kind].name);
+	return true;
+}
+
+static bool stack_has(const struct stack *stack, uint64_t sp)
+{
+	return sp >= stack->start && sp < stack->end;
+}
+
 static bool cpu_stacks_find(const struct stacks *stacks, const struct cpu_stacks *cpu,
 			    uint64_t sp, struct stack *ret)
 {
-	if (cpu->irq_end > stacks->irq_size && sp < cpu->irq_end &&
-	    cpu->irq_end - sp <= stacks->irq_size) {
-		*ret = (struct stack){ .name = "IRQ",
-				       .start = cpu->irq_end - stacks->irq_size,
-				       .end = cpu->irq_end };
-		return true;
-	}
-	if (!cpu->exception_base || sp < cpu->exception_base)
-		return false;
-	for (size_t i = 0; i < EXCEPTION_KINDS; i++) {
-		const struct exception_range *range = &stacks->exceptions[i];
-		uint64_t at = sp - cpu->exception_base;
+	struct stack stack = { 0 };
+	bool found = irq_stack(stacks, cpu, &stack) && stack_has(&stack, sp);
 
-		if (at < range->start || at >= range->end)
-			continue;
-		ret->start = cpu->exception_base + range->start;
-		ret->end = cpu->exception_base + range->end;
-		snprintf(ret->name, sizeof(ret->name), "%s", exception_kinds[i].name);
-		return true;
+	for (size_t i = 0; i < EXCEPTION_KINDS && !found; i++)
+		found = exception_stack(stacks, cpu, i, &stack) && stack_has(&stack, sp);
+	if (found)
+		*ret = stack;
+	return found;
+}
+
+void stacks_each(const struct stacks *stacks,
+		 void (*each)(void *context, const struct stack *stack), void *context)
+{
+	for (size_t c = 0; c < stacks->cpu_count; c++) {
+		const struct cpu_stacks *cpu = &stacks->cpus[c];
+		struct stack stack = { 0 };
+
+		if (irq_stack(stacks, cpu, &stack))
+			each(context, &stack);
+		for (size_t i = 0; i < EXCEPTION_KINDS; i++)
+			if (exception_stack(stacks, cpu, i, &stack))
+				each(context, &stack);
 	}
-	return false;
 }
 
 bool stacks_find(const struct stacks *stacks, uint64_t sp, struct stack *ret)

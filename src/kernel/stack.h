@@ -28,6 +28,10 @@ struct stacks;
 int stacks_new(struct kernel *kernel, struct stacks **ret, struct err *err);
 void stacks_free(struct stacks *stacks);
 
+/* All of them, CPU by CPU; mapped or not. */
+void stacks_each(const struct stacks *stacks,
+		 void (*each)(void *context, const struct stack *stack), void *context);
+
 /* false: @sp is on none of them. */
 bool stacks_find(const struct stacks *stacks, uint64_t sp, struct stack *ret);
 

@@ -36,6 +36,10 @@ RIGHT = (
     '--dump-dmesg /proc/vmcore dmesg',
     '--dump-dmesg --partial-dmesg /proc/vmcore dmesg',
     '-R dump',
+    '--reassemble part dump',
+    '--reassemble --message-level 7 part part2 part3 dump',
+    '--mem-usage /proc/kcore',
+    '--mem-usage -f --message-level 31 /proc/kcore',
     'vmcore dump',
 )
 WRONG = (
@@ -58,6 +62,12 @@ WRONG = (
     '-R',
     '-R -c dump',
     '-R dump another',
+    '--reassemble',
+    '--reassemble -l part dump',
+    '--reassemble -d 31 part dump',
+    '--reassemble -F part dump',
+    '--reassemble --dry-run part dump',
+    '--mem-usage',
     '--xyzzy vmcore dump',
     '-y vmcore dump',
     '-d',
@@ -65,11 +75,9 @@ WRONG = (
 # makedumpfile takes these, and we say why we do not.
 SUPPORT = {
     '--split -d 31 vmcore one two': '--split is not supported: all CPUs work on one',
-    '--reassemble one two dump': '--reassemble is not supported yet',
     '-g vmcoreinfo -x vmlinux': '-g is not supported',
     '--config rules -x vmlinux vmcore dump': "can't be erased from a dump yet",
     '--eppic rules -x vmlinux vmcore dump': "can't be erased from a dump yet",
-    '--mem-usage /proc/kcore': '--mem-usage is not supported yet',
     '-X -d 1 vmcore dump': 'Xen are not supported',
 }
 

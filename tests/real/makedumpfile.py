@@ -206,6 +206,42 @@ class Test(dump_equal.Test):
         for path in once, ours, theirs:
             path.unlink()
 
+    def parts(self):
+        """What makedumpfile has split, joined by both."""
+        ours, theirs, one, two, three = (self.work / name for name in
+                                         ('ours', 'theirs', 'one', 'two', 'three'))
+        parts = one, two, three
+        for options in ('-c', '-d', '31'), ('-z', '-d', '1'), ('-d', '17'):
+            name = f'--reassemble, of {" ".join(options)}'
+            done = self.theirs('--split', '--splitblock-size', 64, *options, self.vmcore,
+                               *parts)
+            done = self.theirs('--reassemble', *parts, theirs)
+            self.check(f'{name}: makedumpfile can', done[0] == 0, done)
+            code, out, err = self.mdf('--reassemble', three, one, two, ours)
+            self.check(name, (code, out.decode()) == (
+                0, f'\nThe dumpfile is saved to {ours}.\n{COMPLETED}'), code, out, err)
+            self.same_dump(name, ours, theirs)
+            for path in ours, theirs:
+                path.unlink()
+            if '17' not in options:
+                for path in parts:
+                    path.unlink()
+        code, out, err = self.mdf('--reassemble', one, three, ours)
+        self.check('--reassemble without a part: incomplete', code == 1 and
+                   out.decode().endswith(FAILED) and Kdump(ours).status & INCOMPLETE,
+                   code, out, err)
+        code, _, err = self.mdf('-f', '--reassemble', one, two, two)
+        self.check('--reassemble into a part', code == 1 and 'the source itself' in err and
+                   two.stat().st_size, code, err)
+        self.mdf('-d', '31', '-z', self.vmcore, theirs)
+        ours.unlink()
+        done = subprocess.run([self.epitaph, 'save', '-c', 'zstd:1', *parts, ours],
+                              stdout=subprocess.DEVNULL)
+        self.check('save PART PART PART DEST', done.returncode == 0, done)
+        self.same_dump('save PART PART PART DEST', ours, theirs)
+        for path in ours, theirs, *parts:
+            path.unlink()
+
     def limits(self):
         ours = self.work / 'ours'
         code, out, _ = self.mdf('-l', '-d', '31', '-L', '4M', self.vmcore, ours)
@@ -263,6 +299,7 @@ class Test(dump_equal.Test):
         self.elfs()
         self.streams()
         self.refilter()
+        self.parts()
         self.limits()
         self.cut()
 

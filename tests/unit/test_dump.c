@@ -23,6 +23,7 @@
 #include <zstd.h>
 
 #include "dump/dump.h"
+#include "dump/estimate.h"
 #include "dump/flat.h"
 #include "dump/select.h"
 #include "dump/verify.h"
@@ -1255,6 +1256,92 @@ static void test_output_none(void **state)
 	dump_close(&w);
 }
 
+/* --- estimates -----------------------------------------------------------------------
+ */
+
+/* Pages of each class, in runs that cross no group. */
+static void machine_classes(struct fake_image *f)
+{
+	for (uint64_t i = 0; i < 40; i++) {
+		page_set(f, DATA_PFN + 64 + i, F_LRU, T_NONE, 0);
+		page_set(f, DATA_PFN + 128 + i, F_LRU | F_PRIVATE, T_NONE, 0);
+		page_set(f, DATA_PFN + 192 + i, F_LRU, T_NONE, 1);
+	}
+	page_set(f, DATA_PFN + 300, F_HWPOISON, T_NONE, 0);
+	page_free_block(f, DATA_PFN + 256, 5);
+	for (uint64_t i = 0; i < 32; i++)
+		fake_store(page_struct(f, DATA_PFN + 256 + i) + PAGE_REFCOUNT, 0, 4);
+}
+
+/* Of every level: the very pages that a dump has, and its size; all pages were packed. */
+static void check_estimate(struct written *w, uint64_t slack)
+{
+	const struct estimate_options options = { .has_sizes = true,
+						  .codec = w->options.codec };
+	struct estimate_size size;
+	struct estimate estimate;
+
+	assert_int_equal(estimate_run(w->image, w->kernel, &options, &estimate, &w->err),
+			 0);
+	for (w->options.level = 0; w->options.level <= 31; w->options.level++) {
+		dump_run(w);
+		estimate_level(&estimate, w->options.level, &size);
+		assert_int_equal(estimate.pages_total, w->result.pages_total);
+		assert_int_equal(estimate.selection, w->result.selection);
+		assert_int_equal(size.pages, w->result.pages_written);
+		assert_true(size.bytes + slack >= w->size);
+		assert_true(w->size + slack >= size.bytes);
+		assert_true(size.error_bytes < size.bytes / 10);
+	}
+}
+
+static void test_estimate(void **state)
+{
+	static const enum codec codecs[] = { CODEC_NONE, CODEC_ZLIB, CODEC_LZO,
+					     CODEC_ZSTD };
+	struct estimate_options options = { .has_sizes = false };
+	struct estimate_size size;
+	struct estimate estimate;
+	struct written w = { 0 };
+
+	machine_make(&w.f, NULL);
+	machine_classes(&w.f);
+	dump_open(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(codecs); i++) {
+		w.options.codec = codecs[i];
+		/* What zstd's own choice makes of a page depends on the one before. */
+		check_estimate(&w, codecs[i] == CODEC_ZSTD ? 4096 : 0);
+	}
+	assert_int_equal(estimate_run(w.image, w.kernel, &options, &estimate, NULL), 0);
+	assert_int_equal(estimate.classes[PAGE_CLASS_CACHE].pages, 40);
+	assert_int_equal(estimate.classes[PAGE_CLASS_CACHE_PRIVATE].pages, 40);
+	assert_int_equal(estimate.classes[PAGE_CLASS_USER].pages, 40);
+	assert_int_equal(estimate.classes[PAGE_CLASS_FREE].pages, 32 + 1);
+	assert_int_equal(estimate.classes[PAGE_CLASS_UNUSABLE].pages, 1);
+	/* 8 of the data, and what of text and tables nothing was stored into. */
+	w.options.level = 31;
+	dump_run(&w);
+	assert_int_equal(estimate.kernel_zero, w.result.pages_zero);
+	estimate_level(&estimate, 31, &size);
+	assert_int_equal(size.pages, w.result.pages_written);
+	assert_int_equal(size.bytes, 0);
+	dump_close(&w);
+}
+
+/* Nobody can tell pages apart: all are the kernel's, at any level. */
+static void test_estimate_no_kernel(void **state)
+{
+	struct written w = { .options = { .codec = CODEC_LZO } };
+
+	machine_make(&w.f, NULL);
+	machine_classes(&w.f);
+	dump_open(&w);
+	kernel_close(w.kernel);
+	w.kernel = NULL;
+	check_estimate(&w, 0);
+	dump_close(&w);
+}
+
 /* --- ELF -----------------------------------------------------------------------------
  */
 
@@ -1558,6 +1645,8 @@ int main(void)
 		cmocka_unit_test(test_stream_decided_twice),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_output_none),
+		cmocka_unit_test(test_estimate),
+		cmocka_unit_test(test_estimate_no_kernel),
 		cmocka_unit_test(test_elf),
 		cmocka_unit_test(test_elf_again),
 		cmocka_unit_test(test_lost_stays_lost),

@@ -4,7 +4,8 @@
 
     test_qemu_dump.py EPITAPH [--keep DIR]
 
-A kernel reads itself through its /proc/kcore, panics with no crash kernel loaded and stays
+A kernel reads itself through its /proc/kcore, and epitaph and makedumpfile say what its
+memory is used for; it panics with no crash kernel loaded and stays
 where it is; QEMU's monitor writes its memory in each format that it has. All formats must
 have the same memory, and the report must name the cause: in ELF and in flattened kdump, with
 the kernel's VMCOREINFO in a note (-device vmcoreinfo) and without.
@@ -32,8 +33,14 @@ SECONDS = 180
 INIT = '''#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox mount -t sysfs sysfs /sys
 /bin/busybox insmod /qemu_fw_cfg.ko
 /live_kernel /proc/kcore >/dev/console
+/ours/ld.so --library-path /ours /ours/epitaph mem --estimate >/dev/console
+/ours/ld.so --library-path /ours --argv0 makedumpfile /ours/epitaph --mem-usage /proc/kcore \
+	>/dev/console
+/theirs/ld.so --library-path /theirs /theirs/makedumpfile --mem-usage /proc/kcore \
+	>/dev/console
 echo "marker {marker}" >/dev/kmsg
 echo c >/proc/sysrq-trigger
 '''
@@ -68,14 +75,37 @@ class Monitor:
                 raise assets.Trouble(f"QEMU: {name}: {answer['error']['desc']}")
 
 
+def with_libraries(folder, program, loader, library_path=None):
+    """Entries of a program with all that it is linked to: nothing else is in there."""
+    path = ['--library-path', library_path] if library_path else []
+    listed = assets.output_of(loader, *path, '--list', program)
+    files = {program.name: program, 'ld.so': Path(loader)}
+    for line in listed.splitlines():
+        words = line.split()
+        if '=>' in words and words[2].startswith('/'):
+            files[words[0]] = Path(words[2])
+    mode = stat.S_IFREG | 0o755
+    return [(folder, stat.S_IFDIR | 0o755, b''),
+            *((f'{folder}/{name}', mode, file.read_bytes()) for name, file in files.items())]
+
+
+def programs(epitaph):
+    """Ours, and sid's makedumpfile."""
+    loader, _, path, program = assets.peer_command('makedumpfile')[0]
+    return (with_libraries('ours', epitaph, '/lib64/ld-linux-x86-64.so.2') +
+            with_libraries('theirs', Path(program), loader, path))
+
+
 def initramfs(marker, modules, live_kernel):
     """The kernel tells QEMU where its note is only once qemu_fw_cfg is there."""
     busybox = Path(assets.need('busybox', 'busybox-static')).read_bytes()
     folder, program = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755
     return lab.cpio_newc([('bin', folder, b''), ('dev', folder, b''), ('proc', folder, b''),
+                          ('sys', folder, b''), ('tmp', folder, b''),
                           ('init', program, INIT.format(marker=marker).encode()),
                           ('bin/busybox', program, busybox),
                           ('live_kernel', program, live_kernel.read_bytes()),
+                          *programs(live_kernel.parents[1] / 'epitaph'),
                           *((name, stat.S_IFREG | 0o644, content)
                             for name, content in modules)])
 
@@ -95,7 +125,7 @@ def make_dumps(work, marker, devices, live_kernel):
          '-cpu', 'max', '-smp', '2', '-m', '512', '-nodefaults', '-nic', 'none', '-display',
          'none', '-serial', f'file:{console}', '-qmp', f'unix:{monitor},server,nowait',
          '-kernel', kernel_dir / f'boot/vmlinuz-{release}', '-initrd', work / 'initrd',
-         '-append', 'console=ttyS0 panic=0', *devices], stdin=subprocess.DEVNULL,
+         '-append', 'console=ttyS0 panic=0 crashkernel=64M', *devices], stdin=subprocess.DEVNULL,
         stdout=sys.stderr)
     try:
         qmp = Monitor(monitor)
@@ -151,6 +181,26 @@ class Test:
                    f'marker {self.marker}' in done.stdout and
                    'Linux version' in done.stdout, done.returncode, done.stdout[:500])
 
+    def usage(self, name, console):
+        """The tables of the two programs, of one machine a second later."""
+        tables = [dict(re.findall(r'^([A-Z_]+)\t+(\d+) +\t(?:yes|no)\t', table, re.M))
+                  for table in console.replace('\r', '').split('EXCLUDABLE')[1:]]
+        tables = [{key: int(value) for key, value in table.items()} for table in tables]
+        self.check(f'--mem-usage /proc/kcore, {name}: as makedumpfile\'s', len(tables) == 2 and
+                   tables[0].keys() == tables[1].keys() and len(tables[0]) == 6 and
+                   all(abs(tables[0][key] - tables[1][key]) < 1500 for key in tables[0]
+                       if key != 'KERN_DATA'), tables, console[-3000:])
+        # It counts the kernel's image twice: kcore has it in two segments.
+        ours, theirs = (int(total) for total in
+                        re.findall(r'^Total pages on system:\t(\d+)', console, re.M))
+        twice = theirs - ours
+        self.check(f'--mem-usage /proc/kcore, {name}: KERN_DATA', ours < 131072 and
+                   abs(tables[1]['KERN_DATA'] - tables[0]['KERN_DATA'] - twice) < 1500,
+                   tables, ours, theirs)
+        sizes = re.findall(r'^ +(\d+) +\d+ +([0-9.]+ [KM]iB) +\+-\d+%', console, re.M)
+        self.check(f'mem --estimate of the running system, {name}: {sizes}',
+                   len(sizes) > 4 and sizes[0][0] == '31', console[-3000:])
+
     def run(self):
         for name, devices in (('with a note', ['-device', 'vmcoreinfo']),
                               ('without a note', [])):
@@ -162,6 +212,7 @@ class Test:
             live = re.search(r'live_kernel: pages=(\d+) lost=0 release=(\S+)\s', console)
             self.check(f'/proc/kcore, {name}', live and 130000 < int(live[1]) < 131072 and
                        live[2] == release, live, console[-500:])
+            self.usage(name, console)
             sums = {}
             for each, path in dumps.items():
                 self.shown(f'{each}, {name}', path)
