@@ -172,6 +172,34 @@ int cli_usage(const struct cli *cli, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+#define PID_DIGITS 7 /* PID_MAX_LIMIT is 4194304; a record's stamp has 12 */
+
+static bool is_pid(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits && !text[digits] && digits <= PID_DIGITS;
+}
+
+int cli_crash_and_pids(const struct cli *cli, int argc, char **argv,
+		       const char **ret_name, int32_t *ret_pids, size_t max,
+		       size_t *ret_count)
+{
+	size_t count = 0;
+
+	if (optind < argc && !is_pid(argv[optind]))
+		*ret_name = argv[optind++];
+	for (; optind < argc; optind++) {
+		if (!is_pid(argv[optind]))
+			return cli_usage(cli, "'%s' is no PID", argv[optind]);
+		if (count == max)
+			return cli_usage(cli, "more than %zu PIDs", max);
+		ret_pids[count++] = (int32_t)strtol(argv[optind], NULL, 10);
+	}
+	*ret_count = count;
+	return 0;
+}
+
 void cli_format_size(uint64_t bytes, char *ret, size_t size)
 {
 	static const char units[] = "KMGTPE";

@@ -39,6 +39,9 @@ extern const struct command cmd_arm, cmd_disarm, cmd_status, cmd_rehearse, cmd_s
 	cmd_rm, cmd_prune, cmd_export, cmd_verify, cmd_info, cmd_ps, cmd_locks, cmd_mod,
 	cmd_mem;
 
+/* Questions to a dump. */
+extern const struct command cmd_files, cmd_mounts, cmd_net, cmd_sym, cmd_struct, cmd_read;
+
 /*
  * getopt_long() for a command: its own options (@own ends with a zero row and uses values
  * from 1000 up or letters; may be NULL) and the ones that all have: -h --help, -v
@@ -72,6 +75,14 @@ void cli_format_size(uint64_t bytes, char *ret, size_t size);
 
 /* stdout or stderr is a terminal that takes colours, and NO_COLOR is not set. */
 bool cli_has_colour(FILE *stream);
+
+/*
+ * The words "[RECORD|DUMP] [PID...]" that are left of the command line; *ret_name stays
+ * as it was without the first. Returns 0 or EXIT_USAGE, which has been told.
+ */
+int cli_crash_and_pids(const struct cli *cli, int argc, char **argv,
+		       const char **ret_name, int32_t *ret_pids, size_t max,
+		       size_t *ret_count);
 
 /*
  * Opens what the user named: a record ("last", a stamp, a directory), or a dump file.

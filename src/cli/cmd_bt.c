@@ -11,7 +11,6 @@
 #include "record/field.h"
 
 #define BT_SCHEMA_VERSION 1
-#define BT_PID_DIGITS	  7 /* PID_MAX_LIMIT is 4194304; a record's stamp has 12 */
 #define BT_PIDS_MAX	  1024
 
 struct bt {
@@ -260,13 +259,6 @@ static int run_bt(struct bt *bt, const char *name)
 	return json_code == EXIT_DONE ? code : json_code;
 }
 
-static bool is_pid(const char *text)
-{
-	size_t digits = strspn(text, "0123456789");
-
-	return digits && !text[digits] && digits <= BT_PID_DIGITS;
-}
-
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -286,15 +278,10 @@ static int run(struct cli *cli, int argc, char **argv)
 	}
 	if (c != -1)
 		return cli_exit(c);
-	if (optind < argc && !is_pid(argv[optind]))
-		name = argv[optind++];
-	for (; optind < argc; optind++) {
-		if (!is_pid(argv[optind]))
-			return cli_usage(cli, "'%s' is no PID", argv[optind]);
-		if (bt.pid_count == BT_PIDS_MAX)
-			return cli_usage(cli, "more than %d PIDs", BT_PIDS_MAX);
-		bt.pids[bt.pid_count++] = (int32_t)strtol(argv[optind], NULL, 10);
-	}
+	c = cli_crash_and_pids(cli, argc, argv, &name, bt.pids, BT_PIDS_MAX,
+			       &bt.pid_count);
+	if (c)
+		return c;
 	if (bt.group && bt.pid_count)
 		return cli_usage(cli, "--group is for all tasks or the blocked ones");
 	if (bt.all && bt.blocked)

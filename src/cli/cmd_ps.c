@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* epitaph ps: the tasks of a kernel that crashed, a line each. */
+#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli/crash.h"
+#include "cli/answer.h"
 #include "explain/ascii.h"
 #include "explain/survey.h"
+#include "explain/task_facts.h"
 #include "record/field.h"
 
 #define PS_SCHEMA_VERSION 1
+#define PS_PIDS_MAX	  256
+
+struct ps {
+	bool is_long;
+	int32_t pids[PS_PIDS_MAX];
+	size_t pid_count; /* 0: all tasks */
+};
 
 /* What is right of the table's columns: names of any length. */
-static void print_row(const struct survey_task *row)
+static void add_row(const struct survey_task *row, struct text *ret)
 {
 	const struct task *task = row->task;
 	char comm[4 * sizeof(task->comm) + 3], since[32] = "-", cpu[16] = "?", ppid[16];
@@ -25,10 +34,10 @@ static void print_row(const struct survey_task *row)
 	if (task->cpu != UINT32_MAX)
 		snprintf(cpu, sizeof(cpu), "%" PRIu32, task->cpu);
 	snprintf(ppid, sizeof(ppid), task->ppid < 0 ? "?" : "%" PRId32, task->ppid);
-	printf("%7" PRId32 " %7" PRId32 " %7s %c%c %4s %12s %-18s %s\n", task->pid,
-	       task->tgid, ppid, task->state ? task->state : '?',
-	       task->is_running ? '*' : ' ', cpu, since, comm,
-	       row->channel[0] ? row->channel : "-");
+	text_add(ret, "%7" PRId32 " %7" PRId32 " %7s %c%c %4s %12s %-18s %s\n", task->pid,
+		 task->tgid, ppid, task->state ? task->state : '?',
+		 task->is_running ? '*' : ' ', cpu, since, comm,
+		 row->channel[0] ? row->channel : "-");
 }
 
 static json_t *new_row(const struct survey_task *row)
@@ -71,81 +80,112 @@ static bool is_lost(const struct survey_task *row)
 	return !row->has_backtrace && row->task->state != 'Z' && row->task->state != 'X';
 }
 
-static int print_tasks(struct cli *cli, struct survey *survey, bool *ret_is_incomplete,
-		       struct err *err)
+static bool is_asked_for(const struct ps *ps, const struct task *task)
 {
-	json_t *tasks = cli->json ? json_array() : NULL;
-	int r = 0;
+	bool is_found = !ps->pid_count;
 
-	if (!cli->json)
-		printf("%7s %7s %7s %-2s %4s %12s  %-17s %s\n", "PID", "TGID", "PPID",
-		       "S", "CPU", "SINCE", "COMM", "WAITS IN");
-	for (size_t i = 0; r == 0 && i < survey->list.count; i++) {
-		struct survey_task row;
-
-		survey_look(survey, i, &row);
-		*ret_is_incomplete |= is_lost(&row);
-		if (cli->json)
-			r = json_array_append_new(tasks, new_row(&row));
-		else
-			print_row(&row);
-	}
-	if (r == 0 && cli->json)
-		return crash_print_json(cli,
-					json_pack("{s:i, s:o}", "schema_version",
-						  PS_SCHEMA_VERSION, "tasks", tasks));
-	json_decref(tasks);
-	return r == 0 ? 0 : err_nomem(err);
+	for (size_t i = 0; i < ps->pid_count; i++)
+		is_found |= ps->pids[i] == task->pid;
+	return is_found;
 }
 
-static int ps(struct cli *cli, const char *name)
+static int add_task(struct answer *answer, const struct ps *ps, struct survey *survey,
+		    size_t i, json_t *array, struct err *err)
 {
-	_cleanup_crash struct crash crash = { 0 };
-	_cleanup_survey struct survey survey = { 0 };
-	struct err err = { 0 };
-	bool is_incomplete;
-	int r = crash_open(cli, name, &crash, &err);
+	bool is_long = ps->is_long || ps->pid_count;
+	struct task_facts facts;
+	struct survey_task row;
+	json_t *object;
 
-	if (r == 0 && !crash.kernel)
-		r = err_set(&err, ERR_NOTFOUND, "only a dump tells of all tasks: %s",
-			    crash.no_kernel);
-	if (r == 0)
-		r = survey_open(crash.kernel, TASK_COUNT_MAX, &survey, &err);
-	if (r < 0)
-		return cli_failed(cli, &err);
-	is_incomplete = crash_warn_incomplete(cli, &crash);
-	if (survey.no_cpus[0]) {
-		log_warning(&cli->log, "which tasks were running is not sure: %s",
-			    survey.no_cpus);
-		is_incomplete = true;
+	survey_look(survey, i, &row);
+	answer->is_incomplete |= is_lost(&row);
+	if (is_long || array) {
+		task_facts_read(survey, &row, &facts);
+		answer->is_incomplete |= is_long && facts.is_call_lost;
 	}
-	if (survey.list.is_cut) {
-		log_warning(&cli->log, "incomplete: the list of tasks broke off: %s",
-			    survey.list.cut_why);
-		is_incomplete = true;
+	if (!array) {
+		add_row(&row, &answer->text);
+		if (is_long)
+			task_facts_format_text(&facts, &row, &answer->text);
+		return 0;
 	}
-	r = print_tasks(cli, &survey, &is_incomplete, &err);
+	object = new_row(&row);
+	if (!object || task_facts_put_json(&facts, object) < 0 ||
+	    json_array_append(array, object) < 0) {
+		json_decref(object);
+		return err_nomem(err);
+	}
+	json_decref(object);
+	return 0;
+}
+
+static int add_tasks(struct answer *answer, const struct ps *ps, struct survey *survey,
+		     struct err *err)
+{
+	json_t *array = answer->json ? json_array() : NULL;
+	size_t found = 0;
+	int r = 0;
+
+	if (!answer->json)
+		text_add(&answer->text, "%7s %7s %7s %-2s %4s %12s  %-17s %s\n", "PID",
+			 "TGID", "PPID", "S", "CPU", "SINCE", "COMM", "WAITS IN");
+	for (size_t i = 0; r == 0 && i < survey->list.count; i++) {
+		if (!is_asked_for(ps, &survey->list.tasks[i]))
+			continue;
+		found++;
+		r = add_task(answer, ps, survey, i, array, err);
+	}
+	if (r == 0 && !found)
+		r = err_set(err, ERR_NOTFOUND, "there is no such task");
+	if (r == 0 && answer->json)
+		return answer_add(answer, "tasks", array, err);
+	json_decref(array);
+	return r;
+}
+
+static int ask(struct answer *answer, const void *about, struct err *err)
+{
+	_cleanup_survey struct survey survey = { 0 };
+	int r = survey_open(answer->kernel, TASK_COUNT_MAX, &survey, err);
+
 	if (r < 0)
-		return cli_failed(cli, &err);
-	return r == EXIT_DONE && is_incomplete ? EXIT_INCOMPLETE : r;
+		return r;
+	if (survey.no_cpus[0])
+		answer_lacks(answer, "which tasks were running is not sure: %s",
+			     survey.no_cpus);
+	if (survey.list.is_cut)
+		answer_lacks(answer, "the list of tasks broke off: %s",
+			     survey.list.cut_why);
+	return add_tasks(answer, about, &survey, err);
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	int c = cli_option(cli, &cmd_ps, argc, argv, NULL, NULL);
+	static const struct option options[] = {
+		{ "long", no_argument, NULL, 'l' },
+		{ 0 },
+	};
+	static const struct question question = { "all tasks", PS_SCHEMA_VERSION, true,
+						  ask };
+	struct ps ps = { 0 };
+	const char *name = NULL;
+	int c;
 
-	if (c != -1)
-		return cli_exit(c);
-	if (argc - optind > 1)
-		return cli_usage(cli, "only one crash at a time, not '%s' too",
-				 argv[optind + 1]);
-	return ps(cli, argv[optind]);
+	while ((c = cli_option(cli, &cmd_ps, argc, argv, "l", options)) != -1) {
+		if (c != 'l')
+			return cli_exit(c);
+		ps.is_long = true;
+	}
+	c = cli_crash_and_pids(cli, argc, argv, &name, ps.pids, ARRAY_SIZE(ps.pids),
+			       &ps.pid_count);
+	return c ? c : answer_print(cli, &question, name, &ps);
 }
 
 const struct command cmd_ps = {
 	.name = "ps",
-	.arguments = "[OPTION...] [RECORD|DUMP]",
-	.summary = "print all tasks: state, CPU, what each waits in, since when",
+	.arguments = "[OPTION...] [RECORD|DUMP] [PID...]",
+	.summary = "print tasks: state, what each waits in, since when, what it used",
+	.options = "  -l, --long           of each its command, system call and times\n",
 	.has_json = true,
 	.run = run,
 };

@@ -20,12 +20,17 @@ static const struct command *const after[] = {
 	&cmd_rm,   &cmd_prune, &cmd_export, NULL,
 };
 
+static const struct command *const questions[] = {
+	&cmd_files, &cmd_mounts, &cmd_net, &cmd_sym, &cmd_struct, &cmd_read, NULL,
+};
+
 static const struct {
 	const char *title;
 	const struct command *const *commands;
 } groups[] = {
 	{ "Before a crash", before },
 	{ "After a crash", after },
+	{ "Questions to its dump", questions },
 };
 
 static void print_commands(FILE *stream)

@@ -16,7 +16,8 @@
 struct backtrace;
 struct kernel;
 
-#define ARCH_REGS_MAX 40
+#define ARCH_REGS_MAX	       40
+#define ARCH_SYSCALL_ARGUMENTS 6
 
 /* Registers of one CPU at one moment; bit i of @known says that value[i] is true. */
 struct regs {
@@ -53,6 +54,22 @@ struct arch {
 	/* See kernel_translate(). @context is what open() gave. */
 	int (*translate)(struct kernel *kernel, void *context, uint64_t vaddr,
 			 uint64_t *ret_paddr, uint64_t *ret_run, struct err *err);
+
+	/*
+	 * The same through the tables of a process: @root_paddr is where its mm->pgd
+	 * points to. NULL: not known for this architecture.
+	 */
+	int (*translate_user)(struct kernel *kernel, void *context, uint64_t root_paddr,
+			      uint64_t vaddr, uint64_t *ret_paddr, struct err *err);
+
+	/*
+	 * The system call that a task is in, by its registers at the entry from user
+	 * space. ERR_NOTFOUND: it is in none; *ret_is_compat: one of the 32 bit table.
+	 * NULL: not known for this architecture.
+	 */
+	int (*syscall_of)(const struct regs *user, int64_t *ret_number,
+			  uint64_t ret_arguments[ARCH_SYSCALL_ARGUMENTS],
+			  bool *ret_is_compat, struct err *err);
 
 	/* pr_reg of struct elf_prstatus, the whole note descriptor given. */
 	int (*regs_from_prstatus)(const uint8_t *desc, size_t size, struct regs *ret,

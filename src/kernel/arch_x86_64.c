@@ -159,10 +159,11 @@ static int table_entry(struct kernel *kernel, struct x86_64_context *context,
 }
 
 /* From the root down, at most five steps whatever the entries say. */
-static int walk(struct kernel *kernel, struct x86_64_context *context, uint64_t vaddr,
-		uint64_t *ret_paddr, uint64_t *ret_size, struct err *err)
+static int walk(struct kernel *kernel, struct x86_64_context *context,
+		uint64_t root_paddr, uint64_t vaddr, uint64_t *ret_paddr,
+		uint64_t *ret_size, struct err *err)
 {
-	uint64_t paddr = context->root_paddr;
+	uint64_t paddr = root_paddr;
 
 	for (unsigned int shift = context->root_shift; shift >= 12; shift -= 9) {
 		uint64_t size = (uint64_t)1 << shift, entry;
@@ -206,7 +207,8 @@ static int x86_64_translate(struct kernel *kernel, void *opaque, uint64_t vaddr,
 			       vaddr);
 	if (entry->tag != tag) {
 		uint64_t paddr = 0, size = 0;
-		int r = walk(kernel, context, vaddr, &paddr, &size, err);
+		int r = walk(kernel, context, context->root_paddr, vaddr, &paddr, &size,
+			     err);
 
 		if (r < 0)
 			return r;
@@ -218,6 +220,16 @@ static int x86_64_translate(struct kernel *kernel, void *opaque, uint64_t vaddr,
 	if (ret_run)
 		*ret_run = entry->size_bytes - (vaddr & (entry->size_bytes - 1));
 	return 0;
+}
+
+static int x86_64_translate_user(struct kernel *kernel, void *opaque, uint64_t root_paddr,
+				 uint64_t vaddr, uint64_t *ret_paddr, struct err *err)
+{
+	uint64_t size;
+
+	if (vaddr >> 56) // five levels: the lower half ends there
+		return not_mapped(vaddr, err);
+	return walk(kernel, opaque, root_paddr, vaddr, ret_paddr, &size, err);
 }
 
 /* --- registers ------------------------------------------------------------------- */
@@ -374,6 +386,36 @@ static int x86_64_regs_of_sleeper(struct kernel *kernel, uint64_t task_vaddr,
 	return 0;
 }
 
+#define USER32_CS 0x23 /* __USER32_CS: the entries of 32 bit programs */
+
+/* Exceptions and interrupts set it to -1: "no syscall to restart" (entry_64.S). */
+static int x86_64_syscall_of(const struct regs *user, int64_t *ret_number,
+			     uint64_t ret_arguments[ARCH_SYSCALL_ARGUMENTS],
+			     bool *ret_is_compat, struct err *err)
+{
+	static const unsigned int order[ARCH_SYSCALL_ARGUMENTS] = {
+		X86_64_RDI, X86_64_RSI, X86_64_RDX, X86_64_R10, X86_64_R8, X86_64_R9,
+	};
+	static const unsigned int compat_order[ARCH_SYSCALL_ARGUMENTS] = {
+		X86_64_RBX, X86_64_RCX, X86_64_RDX, X86_64_RSI, X86_64_RDI, X86_64_RBP,
+	};
+	bool is_compat = user->value[X86_64_CS] == USER32_CS;
+
+	if (!regs_has(user, X86_64_ORIG_RAX) || !regs_has(user, X86_64_CS))
+		return err_set(err, ERR_NOTFOUND,
+			       "its registers of user space are not there");
+	if (user->value[X86_64_ORIG_RAX] >> 31)
+		return err_set(err, ERR_NOTFOUND, "it is in no system call");
+	for (size_t i = 0; i < ARCH_SYSCALL_ARGUMENTS; i++) {
+		uint64_t value = user->value[is_compat ? compat_order[i] : order[i]];
+
+		ret_arguments[i] = is_compat ? (uint32_t)value : value;
+	}
+	*ret_number = (int64_t)user->value[X86_64_ORIG_RAX];
+	*ret_is_compat = is_compat;
+	return 0;
+}
+
 const struct arch arch_x86_64 = {
 	.name = "x86_64",
 	.machine = IMAGE_MACHINE_X86_64,
@@ -384,6 +426,8 @@ const struct arch arch_x86_64 = {
 	.reg_fp = X86_64_RBP,
 	.open = x86_64_open,
 	.translate = x86_64_translate,
+	.translate_user = x86_64_translate_user,
+	.syscall_of = x86_64_syscall_of,
 	.regs_from_prstatus = x86_64_regs_from_prstatus,
 	.regs_from_qemu = x86_64_regs_from_qemu,
 	.regs_of_sleeper = x86_64_regs_of_sleeper,

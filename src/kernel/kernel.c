@@ -266,6 +266,23 @@ int kernel_translate(struct kernel *kernel, uint64_t vaddr, uint64_t *ret_paddr,
 				       ret_run, err);
 }
 
+int kernel_translate_user(struct kernel *kernel, uint64_t pgd_vaddr, uint64_t vaddr,
+			  uint64_t *ret_paddr, struct err *err)
+{
+	uint64_t root_paddr;
+	int r;
+
+	if (!kernel->arch->translate_user)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "page tables of processes are not known on %s",
+			       kernel->arch->name);
+	r = kernel_translate(kernel, pgd_vaddr, &root_paddr, NULL, err);
+	if (r < 0)
+		return err_in(err, r, "page tables of a process");
+	return kernel->arch->translate_user(kernel, kernel->arch_context, root_paddr,
+					    vaddr, ret_paddr, err);
+}
+
 int kernel_read(struct kernel *kernel, uint64_t vaddr, void *buf, size_t size,
 		struct err *err)
 {

@@ -70,6 +70,13 @@ int kernel_read_string(struct kernel *kernel, uint64_t vaddr, char *ret, size_t 
 int kernel_translate(struct kernel *kernel, uint64_t vaddr, uint64_t *ret_paddr,
 		     uint64_t *ret_run, struct err *err);
 
+/*
+ * Through the tables of a process, whose root mm->pgd points to. ERR_FAULT: not mapped,
+ * or in swap; ERR_UNSUPPORTED: its architecture's are not known.
+ */
+int kernel_translate_user(struct kernel *kernel, uint64_t pgd_vaddr, uint64_t vaddr,
+			  uint64_t *ret_paddr, struct err *err);
+
 /* Loaded on first use; borrowed. */
 int kernel_kallsyms(struct kernel *kernel, const struct kallsyms **ret, struct err *err);
 int kernel_types(struct kernel *kernel, const struct types **ret, struct err *err);

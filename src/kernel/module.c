@@ -580,6 +580,44 @@ int modules_lookup(const struct modules *modules, uint64_t vaddr, struct kernel_
 	return 0;
 }
 
+static int symbols_find_name(const struct modules *modules, const struct module *m,
+			     struct module_symbols *symbols, const char *name,
+			     uint64_t *ret)
+{
+	for (size_t i = 0; i < symbols->count; i++) {
+		struct module_symbol *symbol = &symbols->items[i];
+
+		if (symbol_name(modules, m, symbol, NULL) == 0 &&
+		    strcmp(symbol->name, name) == 0) {
+			*ret = symbol->vaddr;
+			return 0;
+		}
+	}
+	return ERR_NOTFOUND;
+}
+
+int modules_find_symbol(const struct modules *modules, const char *name, uint64_t *ret,
+			struct err *err)
+{
+	struct err why = { 0 }, first = { 0 };
+
+	for (size_t i = 0; i < modules->count; i++) {
+		struct module *m = &modules->items[i];
+		struct module_symbols *symbols = NULL;
+
+		if (symbols_get(modules, m, &symbols, &why) < 0) {
+			if (!first.code)
+				first = why;
+		} else if (symbols_find_name(modules, m, symbols, name, ret) == 0) {
+			return 0;
+		}
+	}
+	if (first.code && first.code != ERR_NOTFOUND)
+		return err_set(err, first.code, "looking for '%.200s': %.250s", name,
+			       err_text(&first));
+	return err_set(err, ERR_NOTFOUND, "no module has a symbol '%s'", name);
+}
+
 const char *module_state_name(enum module_state state)
 {
 	switch (state) {

@@ -94,6 +94,12 @@ bool module_has_text(const struct module *module, uint64_t vaddr);
 int modules_lookup(const struct modules *modules, uint64_t vaddr, struct kernel_name *ret,
 		   struct err *err);
 
+/*
+ * The address of a module's symbol: of the last loaded module that has it. ERR_NOTFOUND.
+ */
+int modules_find_symbol(const struct modules *modules, const char *name, uint64_t *ret,
+			struct err *err);
+
 /* "live", "coming", "going", "unformed", "unknown" */
 const char *module_state_name(enum module_state state);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "kernel/cpu.h"
+#include "kernel/ring.h"
 
 #define PF_KTHREAD UINT32_C(0x00200000)
 
@@ -151,26 +152,6 @@ struct task_reader {
 	struct task_list list;
 };
 
-/*
- * Brent's way to see that a ring runs in circles without meeting its head: a node is
- * remembered at each power of two of steps, and must not come back.
- */
-struct ring {
-	uint64_t head, remembered;
-	size_t steps, next_power;
-};
-
-static bool ring_step(struct ring *ring, uint64_t node)
-{
-	if (ring->steps && node == ring->remembered)
-		return false;
-	if (ring->steps++ == ring->next_power) {
-		ring->next_power = ring->next_power * 2 + 1;
-		ring->remembered = node;
-	}
-	return true;
-}
-
 /* The first reason is kept: later ones follow from it, or are as good. */
 static void reader_cut(struct task_reader *reader, const struct err *why)
 {
@@ -251,7 +232,7 @@ static int reader_add_threads(struct task_reader *reader, uint64_t leader,
 			      struct err *err)
 {
 	const struct task_layout *l = &reader->layout;
-	struct ring ring = { 0 };
+	struct ring ring;
 	uint64_t signal, node;
 	int r;
 
@@ -261,16 +242,11 @@ static int reader_add_threads(struct task_reader *reader, uint64_t leader,
 	r = kernel_read_u64(reader->kernel, leader + l->signal, &signal, err);
 	if (r < 0)
 		return err_in(err, r, "threads of task 0x%" PRIx64, leader);
-	ring.head = signal + l->thread_head;
-	r = kernel_read_u64(reader->kernel, ring.head, &node, err);
-	while (r == 0 && node != ring.head) {
-		if (!ring_step(&ring, node))
-			return err_set(err, ERR_CORRUPT,
-				       "the threads of task 0x%" PRIx64 " run in circles",
-				       leader);
+	ring = ring_init(reader->kernel, signal + l->thread_head, TASK_COUNT_MAX);
+	while ((r = ring_next(&ring, &node, err)) > 0) {
 		r = reader_add(reader, node - l->thread_node, err);
-		if (r == 0)
-			r = kernel_read_u64(reader->kernel, node, &node, err);
+		if (r < 0)
+			break;
 	}
 	return r < 0 ? err_in(err, r, "threads of task 0x%" PRIx64, leader) : 0;
 }
@@ -279,21 +255,17 @@ static int reader_add_threads(struct task_reader *reader, uint64_t leader,
 static int reader_add_groups(struct task_reader *reader, uint64_t init_task,
 			     struct err *err)
 {
-	struct kernel *kernel = reader->kernel;
-	struct ring ring = { .head = init_task + reader->layout.tasks };
+	struct ring ring = ring_init(reader->kernel, init_task + reader->layout.tasks,
+				     TASK_COUNT_MAX);
 	uint64_t node;
 	int r;
 
-	r = kernel_read_u64(kernel, ring.head, &node, err);
-	while (r == 0 && node != ring.head) {
-		if (!ring_step(&ring, node))
-			return err_set(err, ERR_CORRUPT, "the task list runs in circles");
+	while ((r = ring_next(&ring, &node, err)) > 0) {
 		r = reader_add_threads(reader, node - reader->layout.tasks, err);
 		if (r == ERR_LIMIT || r == ERR_NOMEM)
 			return r;
 		if (r < 0)
 			reader_cut(reader, err);
-		r = kernel_read_u64(kernel, node, &node, err);
 	}
 	return r < 0 ? err_in(err, r, "task list after %zu tasks", reader->list.count)
 		     : 0;

@@ -424,6 +424,43 @@ int types_sizeof(const struct types *types, const char *name, uint64_t *ret,
 	return 0;
 }
 
+int types_array(const struct types *types, const char *path, uint64_t *ret_count,
+		uint64_t *ret_size_bytes, struct err *err)
+{
+	const struct btf_type *type;
+	struct place place;
+	int r = locate(types, path, &place, err);
+
+	if (r < 0)
+		return r;
+	type = resolve(types, place.type_id);
+	if (!type || !btf_is_array(type))
+		return err_set(err, ERR_INVALID, "'%s' is no array", path);
+	r = size_of(types, btf_array(type)->type, ret_size_bytes, err);
+	if (r == 0)
+		*ret_count = btf_array(type)->nelems;
+	return r;
+}
+
+int types_find(const struct types *types, const char *path, uint32_t *ret_type_id,
+	       uint64_t *ret_offset_bits, uint32_t *ret_bitfield_bits, struct err *err)
+{
+	struct place place;
+	int r = locate(types, path, &place, err);
+
+	if (r < 0)
+		return r;
+	*ret_type_id = place.type_id;
+	*ret_offset_bits = place.offset_bits;
+	*ret_bitfield_bits = place.bitfield_bits;
+	return 0;
+}
+
+const struct btf *types_btf(const struct types *types)
+{
+	return types->btf;
+}
+
 /* --- enums ----------------------------------------------------------------------- */
 
 static int64_t enum32_value(const struct types *types, const struct btf_type *type,

@@ -51,6 +51,18 @@ int types_bits(const struct types *types, const char *path, uint64_t *ret_offset
 int types_sizeof(const struct types *types, const char *name, uint64_t *ret,
 		 struct err *err);
 
+/* Elements of an array, of its first dimension, and the bytes of one. */
+int types_array(const struct types *types, const char *path, uint64_t *ret_count,
+		uint64_t *ret_size_bytes, struct err *err);
+
+/* The type of a struct or of a member, see type_info.h; where it lies as types_bits(). */
+int types_find(const struct types *types, const char *path, uint32_t *ret_type_id,
+	       uint64_t *ret_offset_bits, uint32_t *ret_bitfield_bits, struct err *err);
+
+/* For type_info.c alone. */
+struct btf;
+const struct btf *types_btf(const struct types *types);
+
 /* The value of @enumerator in "enum @enum_name", or in any enum where that is NULL. */
 int types_enum(const struct types *types, const char *enum_name, const char *enumerator,
 	       int64_t *ret, struct err *err);

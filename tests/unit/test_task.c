@@ -325,7 +325,7 @@ static void broken_list(uint64_t vaddr, uint64_t value, size_t least, const char
 
 static void test_broken_lists(void **state)
 {
-	broken_list(TASK(2) + TASK_TASKS, 0, 4, "not mapped");
+	broken_list(TASK(2) + TASK_TASKS, 0, 4, "ends with NULL");
 	broken_list(TASK(2) + TASK_TASKS, NOWHERE, 4, "not mapped");
 	broken_list(TASK(2) + TASK_TASKS, UINT64_C(0x1234567800000000), 4, "can't be");
 	broken_list(TASK(2) + TASK_TASKS, TASK(2) + TASK_TASKS, 4, "in circles");
