@@ -205,16 +205,21 @@ static void disk_list(const char *root, char *ret, size_t size)
 		closedir(dir);
 }
 
-int target_disk_wait(const char *root, const struct orders_target *target,
+int target_disk_wait(struct assemble *assemble, const struct orders_target *target,
 		     const volatile sig_atomic_t *cancel, const struct log *log,
 		     char ret[static PATH_MAX], struct err *err)
 {
+	const char *root = assemble->root;
 	char disks[256];
 	int r;
 
-	while ((r = target_disk_find(root, target, log, ret, err)) == ERR_NOTFOUND &&
-	       !*cancel)
+	for (;;) {
+		assemble_try(assemble);
+		r = target_disk_find(root, target, log, ret, err);
+		if (r != ERR_NOTFOUND || *cancel)
+			break;
 		poll(NULL, 0, TARGET_POLL_MS);
+	}
 	if (r == ERR_NOTFOUND) {
 		disk_list(root, disks, sizeof(disks));
 		return err_set(err, r,

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "capture/assemble.h"
 #include "record/orders.h"
 
 /*
@@ -37,8 +38,9 @@ int target_disk_search(const char *root, bool (*is_it)(const char *device, void 
 int target_disk_find(const char *root, const struct orders_target *target,
 		     const struct log *log, char ret[static PATH_MAX], struct err *err);
 
-/* Waits until it is there, or *@cancel. The error then lists the disks that there are. */
-int target_disk_wait(const char *root, const struct orders_target *target,
+/* Waits, and makes what the disk lies on, until it is there, or *@cancel. The error then
+ * lists the disks that there are. */
+int target_disk_wait(struct assemble *assemble, const struct orders_target *target,
 		     const volatile sig_atomic_t *cancel, const struct log *log,
 		     char ret[static PATH_MAX], struct err *err);
 

@@ -24,16 +24,20 @@ static bool device_is_it(const char *device, void *context)
 	       strcmp(raw.header.uuid, target->uuid) == 0;
 }
 
-int target_raw_wait(const char *root, const struct orders_target *target,
+int target_raw_wait(struct assemble *assemble, const struct orders_target *target,
 		    const volatile sig_atomic_t *cancel, char ret[static PATH_MAX],
 		    struct err *err)
 {
 	int r;
 
-	while ((r = target_disk_search(root, device_is_it, (void *)target, ret, err)) ==
-		       ERR_NOTFOUND &&
-	       !*cancel)
+	for (;;) {
+		assemble_try(assemble);
+		r = target_disk_search(assemble->root, device_is_it, (void *)target, ret,
+				       err);
+		if (r != ERR_NOTFOUND || *cancel)
+			break;
 		poll(NULL, 0, RAW_POLL_MS);
+	}
 	if (r == ERR_NOTFOUND)
 		return err_set(err, r, "the partition %s (it was '%s') did not appear",
 			       target->uuid, target->device);

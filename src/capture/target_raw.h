@@ -13,12 +13,13 @@
 #include <signal.h>
 
 #include "base/err.h"
+#include "capture/assemble.h"
 #include "record/orders.h"
 #include "record/raw.h"
 #include "record/record.h"
 
 /* As target_disk_wait(). */
-int target_raw_wait(const char *root, const struct orders_target *target,
+int target_raw_wait(struct assemble *assemble, const struct orders_target *target,
 		    const volatile sig_atomic_t *cancel, char ret[static PATH_MAX],
 		    struct err *err);
 

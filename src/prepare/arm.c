@@ -154,6 +154,20 @@ static int plan_targets(struct arm_plan *plan, const struct config *config, bool
 	return 0;
 }
 
+/* What lies lowest comes first; two targets may share it. */
+static void plan_devices(const struct target *target, struct orders *orders)
+{
+	for (size_t i = target->stack_count; i-- > 0;) {
+		const struct orders_device *device = &target->stack[i];
+		bool is_known = false;
+
+		for (size_t j = 0; j < orders->device_count; j++)
+			is_known |= strcmp(orders->devices[j].name, device->name) == 0;
+		if (!is_known && orders->device_count < ORDERS_DEVICES_MAX)
+			orders->devices[orders->device_count++] = *device;
+	}
+}
+
 static void plan_orders(struct arm_plan *plan, const struct config *config,
 			const char *host)
 {
@@ -164,6 +178,8 @@ static void plan_orders(struct arm_plan *plan, const struct config *config,
 	for (size_t i = 0; i < plan->target_count; i++)
 		orders->targets[i] = plan->targets[i].where;
 	orders->target_count = plan->target_count;
+	for (size_t i = 0; i < plan->target_count; i++)
+		plan_devices(&plan->targets[i], orders);
 	orders->size_limit_bytes = config->size_limit_bytes;
 	orders->makes_room = config->makes_room;
 	orders->stall_timeout_s = config->stall_timeout_s;

@@ -16,7 +16,8 @@
 #include "prepare/mount_table.h"
 #include "record/raw.h"
 
-#define SUPPORTED "ext4 (ext3, ext2), xfs, btrfs and vfat on a disk or partition"
+#define SUPPORTED \
+	"ext4 (ext3, ext2), xfs, btrfs and vfat on a disk or partition, LVM (linear) or MD"
 
 /* ext4's driver reads ext2 and ext3 too, and goes by their names. */
 static const struct file_system {
@@ -141,8 +142,8 @@ static int device_refuse(const char *sysfs, const char *device, struct err *err)
 	static const struct {
 		const char *name, *what;
 	} kinds[] = {
-		{ "dm", "device-mapper (LVM, LUKS or multipath)" },
-		{ "md", "md (software RAID)" },
+		{ "dm", "a partition of a device of device-mapper" },
+		{ "md", "a partition of md (software RAID)" },
 		{ "loop", "a loop device" },
 		{ "bcache", "bcache" },
 	};
@@ -278,6 +279,51 @@ static int target_walk_nvme(const char *devices, const char *sysfs, struct targe
 	return r;
 }
 
+/*
+ * From @start down to the disks: what is made by software is told in the stack, what lies
+ * below it is looked at in turn. No recursion, and never more than the limits.
+ */
+static int target_walk_down(const char *root, const char *devices, const char *start,
+			    struct target *target, struct err *err)
+{
+	_cleanup_free struct device_stack *stack = calloc(1, sizeof(*stack));
+	_cleanup_free char(*queue)[PATH_MAX] =
+		calloc(DEVICE_STACK_MAX * DEVICE_STACK_MEMBERS + 1, PATH_MAX);
+	size_t count = 1;
+	char name[64];
+	int r = 0;
+
+	if (!stack || !queue)
+		return err_nomem(err);
+	snprintf(queue[0], PATH_MAX, "%s", start);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (!device_stack_is(queue[i])) {
+			r = device_name(queue[i], name, sizeof(name), err);
+			if (r == 0)
+				r = device_refuse(queue[i], name, err);
+			if (r == 0)
+				r = strstr(queue[i], "/nvme-subsystem/")
+					    ? target_walk_nvme(devices, queue[i], target,
+							       err)
+					    : target_walk(devices, queue[i], target, err);
+			continue;
+		}
+		if (target->stack_count >= DEVICE_STACK_MAX)
+			return err_set(err, ERR_LIMIT,
+				       "more than %d devices are made by software",
+				       DEVICE_STACK_MAX);
+		r = device_stack_read(root, queue[i], stack, err);
+		if (r < 0)
+			return r;
+		target->stack[target->stack_count] = stack->device;
+		memcpy(target->stack_modules[target->stack_count++], stack->modules,
+		       sizeof(stack->modules));
+		for (size_t j = 0; j < stack->member_count; j++)
+			snprintf(queue[count++], PATH_MAX, "%s", stack->members[j]);
+	}
+	return r;
+}
+
 static int target_find_devices(const char *root, struct target *target, struct err *err)
 {
 	char link[PATH_MAX], path[PATH_MAX], devices[PATH_MAX], real[PATH_MAX];
@@ -297,13 +343,7 @@ static int target_find_devices(const char *root, struct target *target, struct e
 		return err_set(err, ERR_CORRUPT, "'%s' leads out of '%s'", path, devices);
 	memcpy(target->sysfs_path, real, sizeof(real));
 	r = device_name(real, target->where.device, sizeof(target->where.device), err);
-	if (r == 0)
-		r = device_refuse(real, target->where.device, err);
-	if (r < 0)
-		return r;
-	if (strstr(real, "/nvme-subsystem/"))
-		return target_walk_nvme(devices, real, target, err);
-	return target_walk(devices, real, target, err);
+	return r < 0 ? r : target_walk_down(root, devices, real, target, err);
 }
 
 /* ---- the file system ---- */
@@ -558,6 +598,14 @@ int target_add_modules(const struct target *target, bool is_other_kernel,
 				       err);
 		if (r < 0)
 			return err_in(err, r, "modules for '%s'", target->where.device);
+	}
+	for (size_t i = 0; i < 2 * target->stack_count; i++) {
+		const char *module = target->stack_modules[i / 2][i % 2];
+
+		r = module[0] ? module_set_add(set, module, err) : 0;
+		if (r < 0)
+			return err_in(err, r, "modules for '%s'",
+				      target->stack[i / 2].name);
 	}
 	for (size_t i = 0; file_system && i < ARRAY_SIZE(file_system->lookups) &&
 			   file_system->lookups[i];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "record/field.h"
+#include "record/orders_device.h"
 
 /* Of zstd, whose range is the widest: negative levels are its fast ones. */
 #define ORDERS_CODEC_LEVEL_MIN (-100)
@@ -184,6 +185,7 @@ static int orders_to_json(const struct orders *orders, json_t *root)
 				 json_string(orders_mode_name(orders->mode)));
 	r |= json_object_set_new(root, "end", json_string(orders_end_name(orders->end)));
 	r |= json_object_set_new(root, "targets", orders_targets_json(orders));
+	r |= json_object_set_new(root, "devices", orders_devices_json(orders));
 	r |= json_object_set_new(root, "dump", dump); // takes it, even when it fails
 	r |= json_object_set_new(root, "timeouts_s", orders_timeouts_json(orders));
 	r |= json_object_set_new(root, "log_tail_lines",
@@ -465,6 +467,8 @@ static int orders_parse_root(const json_t *root, struct orders *ret, struct err 
 		r = orders_parse_numbers(root, ret, err);
 	if (r == 0)
 		r = orders_parse_targets(root, ret, err);
+	if (r == 0)
+		r = orders_devices_parse(root, ret, err);
 	if (r == 0)
 		r = orders_parse_dump(root, ret, err);
 	if (r == 0)

@@ -21,6 +21,8 @@
 #define ORDERS_LIMIT_BYTES    ((size_t)1 << 20) /* of the JSON */
 #define ORDERS_TIMEOUT_MAX_S  (7 * 24 * 3600)
 #define ORDERS_LOG_LINES_MAX  10000
+#define ORDERS_DEVICES_MAX    8
+#define ORDERS_SEGMENTS_MAX   32
 #define ORDERS_LOOP_MAX	      1000
 #define ORDERS_LOOP_MAX_S     (30 * 24 * 3600)
 #define ORDERS_PAGES_MAX_S    600
@@ -42,6 +44,34 @@ enum orders_target_kind {
 	ORDERS_FILE_SYSTEM, /* found by what is in its superblock: names of disks change
 			     */
 	ORDERS_RAW,	    /* a partition of our own: see record/raw.h */
+};
+
+/*
+ * A block device that is made by software of others, below a target: LVM's logical volume
+ * (device mapper, linear) or an MD array. The crash kernel makes it again by the kernel's
+ * own calls; what it lies on is found by UUIDs, as a file system is.
+ */
+struct orders_segment {
+	uint64_t start, length; /* sectors of 512 bytes, of the device */
+	char uuid[40];		/* of the physical volume, as blkid prints it */
+	uint64_t offset;	/* sectors, in there */
+};
+
+enum orders_device_kind {
+	ORDERS_LINEAR,
+	ORDERS_MD,
+};
+
+struct orders_device {
+	enum orders_device_kind kind;
+	char name[128]; /* of the mapping: "vg-lv"; of the array: "md127" */
+	/* ORDERS_LINEAR */
+	struct orders_segment segments[ORDERS_SEGMENTS_MAX];
+	size_t segment_count;
+	/* ORDERS_MD */
+	char uuid[40];				 /* of the array */
+	uint32_t disks;				 /* that it has when it is whole */
+	uint32_t metadata_major, metadata_minor; /* 1.2 */
 };
 
 struct orders_target {
@@ -67,6 +97,8 @@ struct orders {
 	enum orders_end end;
 	struct orders_target targets[ORDERS_TARGETS_MAX]; /* the next when one fails */
 	size_t target_count;
+	struct orders_device devices[ORDERS_DEVICES_MAX]; /* each after what it lies on */
+	size_t device_count;
 	int dump_level; /* makedumpfile's -d */
 	char codec[16]; /* "zstd", "zlib", "lzo", "none" */
 	int codec_level;

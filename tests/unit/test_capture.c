@@ -583,6 +583,7 @@ static void test_disk_by_uuid(void **state)
 					.path = "/var/crash" };
 	struct fixture *f = *state;
 	volatile sig_atomic_t cancel = 1;
+	struct assemble assemble = { .root = f->dir, .orders = &f->capture.orders };
 	char found[PATH_MAX];
 	struct err err = { 0 };
 
@@ -595,7 +596,7 @@ static void test_disk_by_uuid(void **state)
 	snprintf(target.fstype, sizeof(target.fstype), "xfs");
 	assert_int_equal(target_disk_find(f->dir, &target, &f->capture.log, found, &err),
 			 ERR_NOTFOUND);
-	assert_int_equal(target_disk_wait(f->dir, &target, &cancel, &f->capture.log,
+	assert_int_equal(target_disk_wait(&assemble, &target, &cancel, &f->capture.log,
 					  found, &err),
 			 ERR_NOTFOUND);
 	assert_non_null(strstr(err_text(&err), "vda"));

@@ -23,6 +23,21 @@ static void fill(struct orders *orders)
 	orders->targets[1].kind = ORDERS_RAW;
 	strcpy(orders->targets[1].uuid, "11111111-0000-1111-2222-333344445555");
 	strcpy(orders->targets[1].device, "/dev/sdb1");
+	orders->device_count = 2;
+	orders->devices[0].kind = ORDERS_MD;
+	strcpy(orders->devices[0].name, "md7");
+	strcpy(orders->devices[0].uuid, "0a1b2c3d-0000-1111-2222-333344445555");
+	orders->devices[0].disks = 2;
+	orders->devices[0].metadata_major = 1;
+	orders->devices[0].metadata_minor = 2;
+	strcpy(orders->devices[1].name, "vg-lv");
+	orders->devices[1].segment_count = 2;
+	orders->devices[1].segments[0].length = (uint64_t)1 << 40;
+	strcpy(orders->devices[1].segments[0].uuid, "8Fb0xQ-a");
+	orders->devices[1].segments[1].start = (uint64_t)1 << 40;
+	orders->devices[1].segments[1].length = 8;
+	orders->devices[1].segments[1].offset = 2048;
+	strcpy(orders->devices[1].segments[1].uuid, "8Fb0xQ-b");
 	orders->size_limit_bytes = (uint64_t)5 << 40;
 	orders->makes_room = false;
 	orders->stall_timeout_s = 77;
@@ -57,6 +72,8 @@ static void test_round_trip(void **state)
 	assert_int_equal(again.end, ORDERS_POWEROFF);
 	assert_int_equal(again.target_count, 2);
 	assert_memory_equal(again.targets, orders.targets, sizeof(orders.targets));
+	assert_int_equal(again.device_count, 2);
+	assert_memory_equal(again.devices, orders.devices, sizeof(orders.devices));
 	assert_true(again.size_limit_bytes == (uint64_t)5 << 40);
 	assert_false(again.makes_room);
 	assert_int_equal(again.stall_timeout_s, 77);
@@ -127,6 +144,12 @@ static void test_refused(void **state)
 		{ ORDERS("\"end\":\"explode\""), ERR_INVALID, "reboot, poweroff, halt" },
 		{ ORDERS("\"targets\":\"/dev/sda\""), ERR_CORRUPT, "'targets' is not" },
 		{ ORDERS("\"targets\":[1]"), ERR_CORRUPT, "more than objects" },
+		{ ORDERS("\"devices\":[1]"), ERR_CORRUPT, "'devices' holds" },
+		{ ORDERS("\"devices\":[{\"kind\":\"crypt\"}]"), ERR_INVALID, "'kind'" },
+		{ ORDERS("\"devices\":[{\"kind\":\"md\",\"name\":\"../x\"}]"),
+		  ERR_INVALID, "'name'" },
+		{ ORDERS("\"devices\":[{\"kind\":\"linear\",\"segments\":[{\"start\":-1}]}]"),
+		  ERR_INVALID, "'start'" },
 		{ ORDERS("\"targets\":[{\"kind\":\"tape\"}]"), ERR_INVALID, "'kind'" },
 		{ ORDERS("\"targets\":[{},{},{},{},{},{},{},{},{}]"), ERR_LIMIT,
 		  "9 targets" },

@@ -17,10 +17,12 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +78,12 @@ class Case:
         self.file('/rehearsal/busybox', Path('/bin/busybox'), 0o755)
         self.file(path, '\n'.join(['#!/rehearsal/busybox sh', 'set -e',
                                    'PATH=/rehearsal/bin', *lines, '']), 0o755)
+
+    def program(self, path):
+        """One of this machine's, with its libraries."""
+        self.file(path, Path(path), 0o755)
+        for library in re.findall(r'(/\S+) \(0x', output(['ldd', path])[1]):
+            self.file(library, Path(library), 0o755)
 
     def before(self, *lines):
         self.script('/rehearsal/before', 'busybox=/rehearsal/busybox', '$busybox mkdir -p '
@@ -177,7 +185,7 @@ def second_target(m):
     m.run()
     m.says('no record on target 1 of 2: .*did not appear', 'dmesg complete', 'dump complete')
     record, = m.records(m.take(disk))
-    complete(m.meta(record), 'dmesg', 'report', 'report_json', 'dump', 'log')
+    complete(m.meta(record), 'dmesg', 'report', 'report_json', 'mini', 'dump', 'log')
     m.has_marker(record)
 
 
@@ -190,7 +198,7 @@ def raw_target(m):
     m.says('no record on target 1 of 2', 'record .* on /dev/nvme0n1', 'dump complete')
     meta = m.good()
     record = Path(m.result['record'])
-    complete(meta, 'dmesg', 'report', 'report_json', 'dump', 'log')
+    complete(meta, 'dmesg', 'report', 'report_json', 'mini', 'dump', 'log')
     check(meta['crash']['step'] == 'end', f"{meta['crash']}")
     dump = next(record.glob('dump.*'))
     status, out, errors = output([m.epitaph, 'dmesg', dump])
@@ -200,6 +208,76 @@ def raw_target(m):
     head = disk.read_bytes()[:8192]
     check(head.startswith(b'EPITAPH-RAW-DISK') or head[4096:].startswith(b'EPITAPH-RAW-DISK'),
           'the partition lost its header')
+
+
+def lvm_label(uuid):
+    """The first 4 sectors of a physical volume, as far as blkid looks: LVM2's label."""
+    def crc(data):
+        value = 0xf597a6cf  # LVM2's initial value of an ordinary CRC32
+        return zlib.crc32(data, value ^ 0xffffffff) ^ 0xffffffff
+    body = struct.pack('<I8s', 32, b'LVM2 001') + uuid.replace('-', '').encode()
+    body = body.ljust(512 - 20, b'\0')
+    label = struct.pack('<8sQI', b'LABELONE', 1, crc(body)) + body
+    return b'\0' * 512 + label + b'\0' * 1024
+
+
+def taken_from(m, disk, offset):
+    inner = m.work / 'inner.img'
+    inner.write_bytes(disk.read_bytes()[offset:])
+    return m.take(inner)
+
+
+@case('targets', 'the archive is on LVM (linear, in two pieces)', 'the whole record')
+def lvm(m):
+    disk = m.disk(512)
+    label = lvm_label('8Fb0xQ-aaaa-bbbb-cccc-dddd-eeee-KfUeVh')
+    with open(disk, 'r+b') as file:
+        file.write(label)
+    m.load += ['dm_mod']
+    m.program('/usr/sbin/dmsetup')
+    m.program('/usr/sbin/mkfs.ext4')
+    half = 400 * 1024  # sectors
+    m.before('/usr/sbin/dmsetup create vg-lv --noudevsync --table "'
+             f'0 {half} linear /dev/nvme0n1 2048\n{half} {half} linear /dev/nvme0n1 {2048 + half}"',
+             '/usr/sbin/mkfs.ext4 -q /dev/dm-0', 'mkdir -p /second',
+             'mount -t ext4 /dev/dm-0 /second')
+    m.config += [*NO_FIRST_DISK, 'target = /second/crash']
+    m.run()
+    m.says("'vg-lv' is made again", 'dump complete')
+    record, = m.records(taken_from(m, disk, 2048 * 512))
+    complete(m.meta(record), 'dmesg', 'report', 'report_json', 'mini', 'dump', 'log')
+    m.has_marker(record)
+
+
+def md_case(m, *crash_kernel):
+    first, second = m.disk(512), m.disk(512, 'virtio-blk-pci,serial=third' if crash_kernel
+                                        else 'nvme,serial=third')
+    other = '/dev/vdb' if crash_kernel else '/dev/nvme1n1'
+    m.load += ['md_mod', 'raid1']
+    m.program('/usr/sbin/mdadm')
+    m.program('/usr/sbin/mkfs.ext4')
+    m.before('/usr/sbin/mdadm --create /dev/md7 --run --level=1 --raid-devices=2 '
+             f'--metadata=1.2 /dev/nvme0n1 {other}',
+             '/usr/sbin/mkfs.ext4 -q /dev/md7', 'mkdir -p /second',
+             'mount -t ext4 /dev/md7 /second')
+    m.config += [*NO_FIRST_DISK[:-1], 'target_timeout = 20', 'target = /second/crash']
+    m.run()
+    m.says("'md7' is made again", 'dump complete', *crash_kernel)
+    offset, = struct.unpack('<Q', first.read_bytes()[4096 + 128:4096 + 136])
+    record, = m.records(taken_from(m, first, offset * 512))
+    complete(m.meta(record), 'dmesg', 'report', 'report_json', 'mini', 'dump', 'log')
+    m.has_marker(record)
+
+
+@case('targets', 'the archive is on an MD RAID1', 'the whole record')
+def md_raid1(m):
+    md_case(m)
+
+
+@case('targets', 'the archive is on an MD RAID1, and one of its disks is missing',
+      'the whole record, on the other one')
+def md_degraded(m):
+    md_case(m, 'md7: started with 1 of its 2 disks')
 
 
 @case('targets', 'a raw partition that holds a file system',
@@ -358,9 +436,8 @@ def hooks(m):
     m.script('/etc/epitaph/pre.d/10-says', 'echo "hello from $EPITAPH_WHEN $EPITAPH_RECORD"')
     m.script('/etc/epitaph/pre.d/20-fails', 'exit 3')
     m.script('/etc/epitaph/post.d/10-hangs', '/rehearsal/busybox sleep 1000')
+    m.program('/usr/bin/env')
     m.file('/etc/epitaph/post.d/20-linked', Path('/usr/bin/env'), 0o755)
-    for library in re.findall(r'(/\S+) \(0x', output(['ldd', '/usr/bin/env'])[1]):
-        m.file(library, Path(library), 0o755)
     meta = m.run().good()
     complete(meta, 'dmesg', 'report', 'dump', 'log')
     log = (Path(m.result['record']) / 'log').read_text()
