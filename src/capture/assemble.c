@@ -124,8 +124,10 @@ static int dm_make(const struct assemble *assemble, const struct orders_device *
 	if (r < 0)
 		return r;
 	dm_init(io, device);
-	if (ioctl(fd, DM_DEV_CREATE, io) < 0)
-		return err_os(err, errno, "unable to create it");
+	if (ioctl(fd, DM_DEV_CREATE, io) < 0) {
+		// It is there by a worker before this one, of an earlier target.
+		return errno == EBUSY ? 0 : err_os(err, errno, "unable to create it");
+	}
 	if (ioctl(fd, DM_TABLE_LOAD, table) < 0)
 		return err_os(err, errno, "unable to load its table");
 	dm_init(io, device);
@@ -181,12 +183,24 @@ static int md_start(const struct orders_device *device,
 	return 0;
 }
 
+/* By a worker before this one: of an earlier target. */
+static bool md_is_there(const struct orders_device *device)
+{
+	char path[PATH_MAX], state[32];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/md/array_state", device->name);
+	return file_read_line(AT_FDCWD, path, state, sizeof(state), NULL) == 0 &&
+	       strcmp(state, "clear") != 0 && strcmp(state, "inactive") != 0;
+}
+
 static int md_make(struct assemble *assemble, size_t i, struct err *err)
 {
 	const struct orders_device *device = &assemble->orders->devices[i];
 	struct member_search members;
 	uint64_t now = console_now_ms();
 
+	if (md_is_there(device))
+		return 0;
 	member_find(assemble->root, "linux_raid_member", device->uuid, &members);
 	if (members.count == 0)
 		return err_set(err, ERR_NOTFOUND, "no disk of it");
