@@ -154,6 +154,30 @@ int cli_exit(int option)
 	}
 }
 
+int cli_take_root(struct cli *cli, const char *path, char ret_root[static PATH_MAX],
+		  char ret_config_path[static PATH_MAX])
+{
+	size_t length = strlen(path);
+	struct err err = { 0 };
+	struct stat st;
+	int r = stat(path, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+
+	if (r) {
+		err_os(&err, r, "unable to open the directory '%s'", path);
+		return cli_failed(cli, &err);
+	}
+	while (length > 0 && path[length - 1] == '/')
+		length--;
+	if (snprintf(ret_root, PATH_MAX, "%.*s", (int)length, path) >= PATH_MAX ||
+	    snprintf(ret_config_path, PATH_MAX, "%s" CONFIG_PATH, ret_root) >= PATH_MAX)
+		return cli_usage(cli, "the path of --root is too long");
+	if (access(ret_config_path, F_OK) < 0)
+		strcpy(ret_config_path, "/dev/null");
+	if (ret_root[0] && !cli->config_path)
+		cli->config_path = ret_config_path;
+	return EXIT_DONE;
+}
+
 int cli_failed(const struct cli *cli, const struct err *err)
 {
 	fprintf(stderr, "%s: %s\n", cli->program, err_text(err));

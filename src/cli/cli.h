@@ -6,6 +6,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,7 +38,7 @@ struct command {
 extern const struct command cmd_arm, cmd_disarm, cmd_status, cmd_rehearse, cmd_save,
 	cmd_dmesg, cmd_bt, cmd_show, cmd_list, cmd_collect, cmd_check, cmd_kconfig,
 	cmd_rm, cmd_prune, cmd_export, cmd_verify, cmd_info, cmd_ps, cmd_locks, cmd_mod,
-	cmd_mem;
+	cmd_mem, cmd_setup;
 
 /* Questions to a dump. */
 extern const struct command cmd_files, cmd_mounts, cmd_net, cmd_sym, cmd_struct, cmd_read;
@@ -58,6 +59,14 @@ enum {
 int cli_option(struct cli *cli, const struct command *command, int argc, char **argv,
 	       const char *short_options, const struct option *own);
 int cli_exit(int option);
+
+/*
+ * The value of --root DIR: without slashes at its end ("" for "/"), and the machine's own
+ * configuration, or the defaults: not that of the machine on which it is looked at.
+ * EXIT_DONE: go on.
+ */
+int cli_take_root(struct cli *cli, const char *path, char ret_root[static PATH_MAX],
+		  char ret_config_path[static PATH_MAX]);
 
 /* What --help prints, to stdout. */
 void cli_print_help(const struct command *command);

@@ -256,33 +256,6 @@ static int check_print_json(const struct check *check, struct err *err)
 
 /* ---- options ---- */
 
-static int take_root(struct cli *cli, struct check_options *options)
-{
-	size_t length = strlen(optarg);
-	struct err err = { 0 };
-	struct stat st;
-	int r = stat(optarg, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
-
-	if (r) {
-		err_os(&err, r, "unable to open the directory '%s'", optarg);
-		return cli_failed(cli, &err);
-	}
-	while (length > 0 && optarg[length - 1] == '/')
-		length--;
-	// The recorded machine's own configuration, or the defaults: not that of the
-	// machine on which it is looked at.
-	if (snprintf(options->root, sizeof(options->root), "%.*s", (int)length, optarg) >=
-		    (int)sizeof(options->root) ||
-	    snprintf(options->config_path, sizeof(options->config_path), "%s" CONFIG_PATH,
-		     options->root) >= (int)sizeof(options->config_path))
-		return cli_usage(cli, "the path of --root is too long");
-	if (access(options->config_path, F_OK) < 0)
-		strcpy(options->config_path, "/dev/null");
-	if (options->root[0] && !cli->config_path)
-		cli->config_path = options->config_path;
-	return EXIT_DONE;
-}
-
 /* EXIT_DONE: go on. */
 static int take_options(struct cli *cli, int argc, char **argv,
 			struct check_options *options)
@@ -301,7 +274,8 @@ static int take_options(struct cli *cli, int argc, char **argv,
 		else if (option == OPTION_METRICS)
 			options->metrics = true;
 		else if (option == OPTION_ROOT)
-			code = take_root(cli, options);
+			code = cli_take_root(cli, optarg, options->root,
+					     options->config_path);
 		else
 			code = -1;
 		has_root |= option == OPTION_ROOT;

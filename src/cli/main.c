@@ -11,7 +11,8 @@
 
 /* Each ends with NULL. */
 static const struct command *const before[] = {
-	&cmd_check, &cmd_status, &cmd_arm, &cmd_disarm, &cmd_rehearse, &cmd_kconfig, NULL,
+	&cmd_check,  &cmd_setup,    &cmd_status,  &cmd_arm,
+	&cmd_disarm, &cmd_rehearse, &cmd_kconfig, NULL,
 };
 
 static const struct command *const after[] = {

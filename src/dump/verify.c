@@ -13,6 +13,7 @@
 #include "base/size.h"
 
 #define UNIT_PAGES	  1024 /* what a worker takes at a time */
+#define UNITS_MAX	  ((uint64_t)1 << 18)
 #define THREADS_MAX	  64
 #define PROGRESS_EVERY_MS 100
 
@@ -49,27 +50,44 @@ static void verify_found(struct verifier *v, const struct err *err)
 	pthread_mutex_unlock(&v->lock);
 }
 
-static void verify_page(struct verifier *v, uint64_t paddr, size_t size, uint8_t *page,
-			struct verify_result *counts)
+/*
+ * How many pages from the one at @paddr on are absent as that one is, it among them, at
+ * most @max. A header that is damaged can speak of more memory than can be gone through.
+ */
+static uint64_t absent_count(struct image *image, uint64_t paddr, uint32_t page_size,
+			     uint64_t max)
+{
+	uint64_t count = (image_next_page(image, paddr) - paddr) / page_size;
+
+	return MIN(MAX(count, UINT64_C(1)), max);
+}
+
+/* The page at @paddr, and if it is absent those behind it that are too: of @max. */
+static uint64_t verify_page(struct verifier *v, uint64_t paddr, size_t size, uint64_t max,
+			    uint8_t *page, struct verify_result *counts)
 {
 	struct err err = { 0 };
 	int r = image_read(v->image, paddr, page, size, &err);
+	uint64_t count = 1;
 
-	counts->pages_total++;
+	if (r != 0 && r != ERR_CORRUPT)
+		count = absent_count(v->image, paddr, v->page_size, max);
+	counts->pages_total += count;
 	switch (r) {
 	case 0:
 		counts->pages_good++;
-		return;
+		return 1;
 	case ERR_FILTERED:
-		counts->pages_left_out++;
-		return;
+		counts->pages_left_out += count;
+		return count;
 	case ERR_CORRUPT:
 		counts->pages_corrupt++;
 		break;
 	default:
-		counts->pages_lost++;
+		counts->pages_lost += count;
 	}
 	verify_found(v, &err);
+	return count;
 }
 
 /* The range that has page number @number of all. */
@@ -101,13 +119,16 @@ static void verify_unit(struct verifier *v, uint64_t first, uint64_t end, uint8_
 		uint64_t pages = range_page_count(&ranges[i], v->page_size);
 		uint64_t n = first - v->range_first[i];
 
-		for (; n < pages && first < end; n++, first++) {
+		while (n < pages && first < end) {
 			uint64_t offset = n * v->page_size;
 			uint64_t left = ranges[i].size_bytes - offset;
+			uint64_t count =
+				verify_page(v, ranges[i].paddr + offset,
+					    (size_t)MIN((uint64_t)v->page_size, left),
+					    MIN(pages - n, end - first), page, counts);
 
-			verify_page(v, ranges[i].paddr + offset,
-				    (size_t)MIN((uint64_t)v->page_size, left), page,
-				    counts);
+			n += count;
+			first += count;
 		}
 	}
 }
@@ -138,15 +159,17 @@ static void verify_tell(struct verifier *v)
 
 static void verify_work(struct verifier *v, uint8_t *page, bool is_caller)
 {
+	/* Of memory that a header only claims there can be any number of units. */
+	const uint64_t unit = MAX(v->total / UNITS_MAX, (uint64_t)UNIT_PAGES);
 	struct verify_result counts = { 0 };
 
 	while (!verify_is_stopped(v)) {
-		uint64_t first = atomic_fetch_add(&v->next, UNIT_PAGES);
+		uint64_t first = atomic_fetch_add(&v->next, unit);
 
 		if (first >= v->total)
 			break;
-		verify_unit(v, first, MIN(first + UNIT_PAGES, v->total), page, &counts);
-		atomic_fetch_add(&v->done, UNIT_PAGES);
+		verify_unit(v, first, MIN(first + unit, v->total), page, &counts);
+		atomic_fetch_add(&v->done, unit);
 		if (is_caller)
 			verify_tell(v);
 	}
@@ -266,17 +289,17 @@ static bool places_has(struct places *places, uint64_t offset)
 }
 
 static void shares_page(struct verify_shares *shares, struct places *places,
-			struct image *image, uint64_t paddr)
+			struct image *image, uint64_t paddr, uint64_t count)
 {
 	struct image_storage storage;
 	int r = image_page_storage(image, paddr, &storage, NULL);
 
-	shares->pages_total++;
+	shares->pages_total += count;
 	if (r == ERR_UNSUPPORTED) {
 		bool is_in = image_has_page(image, paddr);
 
-		shares->pages_in += is_in;
-		shares->pages_left_out += !is_in;
+		shares->pages_in += is_in ? count : 0;
+		shares->pages_left_out += is_in ? 0 : count;
 	} else if (r == ERR_FILTERED) {
 		shares->pages_left_out++;
 	} else if (r < 0) {
@@ -301,7 +324,11 @@ void verify_shares(struct image *image, uint32_t page_size, struct verify_shares
 	for (size_t i = 0; i < range_count; i++) {
 		uint64_t pages = range_page_count(&ranges[i], page_size);
 
-		for (uint64_t n = 0; n < pages; n++)
-			shares_page(ret, &places, image, ranges[i].paddr + n * page_size);
+		for (uint64_t n = 0, count; n < pages; n += count) {
+			uint64_t paddr = ranges[i].paddr + n * page_size;
+
+			count = absent_count(image, paddr, page_size, pages - n);
+			shares_page(ret, &places, image, paddr, count);
+		}
 	}
 }

@@ -397,6 +397,11 @@ uint64_t image_next_data(struct image *image, uint64_t paddr)
 	return image->ops->next_data ? image->ops->next_data(image, paddr) : paddr;
 }
 
+uint64_t image_next_page(struct image *image, uint64_t paddr)
+{
+	return image->ops->next_page ? image->ops->next_page(image, paddr) : paddr;
+}
+
 bool image_has_page(struct image *image, uint64_t paddr)
 {
 	return image->ops->has_page(image, paddr);

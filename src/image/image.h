@@ -120,6 +120,13 @@ int image_read(struct image *image, uint64_t paddr, void *buf, size_t size,
  */
 uint64_t image_next_data(struct image *image, uint64_t paddr);
 
+/*
+ * Where the next page that may be in the image lies: those from @paddr to there are
+ * absent, all as that of @paddr is. Never leaves the range of @paddr. A format that knows
+ * only page by page returns @paddr.
+ */
+uint64_t image_next_page(struct image *image, uint64_t paddr);
+
 /* Is this page in the image (RAM, and not filtered)? @paddr is page aligned. */
 bool image_has_page(struct image *image, uint64_t paddr);
 

@@ -29,6 +29,7 @@
 #define ELF_PHDR_CHUNK 64	  /* read at once */
 #define ELF_INCOMPLETE 0x1	  /* e_flags; makedumpfile's DUMP_ELF_INCOMPLETE */
 #define ELF_PADDR_NONE UINT64_MAX /* p_paddr of what is no RAM, in /proc/kcore */
+#define ELF_PADDR_MAX  ((uint64_t)1 << 52) /* x86-64 and arm64 have no more bits */
 #define ELF_NOTE_WIDE  8 /* p_align of the few PT_NOTEs that are not padded to 4 */
 #define ELF_NOTE_AUXV  6 /* NT_AUXV, NT_FILE: only cores of processes have them */
 #define ELF_NOTE_FILE  0x46494c45
@@ -125,6 +126,22 @@ static const struct elf_segment *elf_list_find(const struct elf_list *list,
 			return s;
 	}
 	return NULL;
+}
+
+/* Where the next segment begins behind @paddr, which is in none; @end without one. */
+static uint64_t elf_list_next(const struct elf_list *list, uint64_t paddr, uint64_t end)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->items[middle].paddr > paddr)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low < list->count ? MIN(list->items[low].paddr, end) : end;
 }
 
 /* --- headers ---------------------------------------------------------------------- */
@@ -307,6 +324,14 @@ static int elf_add_load(struct image *image, const Elf64_Phdr *phdr, struct err 
 			err, ERR_CORRUPT,
 			"a segment at physical address 0x%llx goes beyond all memory",
 			(unsigned long long)phdr->p_paddr);
+	if (phdr->p_paddr + memory > ELF_PADDR_MAX) {
+		image_set_incomplete(
+			image,
+			"a segment at physical address 0x%llx is damaged: no "
+			"machine has memory there",
+			(unsigned long long)phdr->p_paddr);
+		return 0;
+	}
 	if (phdr->p_offset < image->file.size)
 		in_file = MIN(phdr->p_filesz, image->file.size - phdr->p_offset);
 	lost = phdr->p_filesz - in_file;
@@ -511,6 +536,24 @@ static uint64_t elf_next_data(struct image *image, uint64_t paddr)
 	return MIN(paddr + (found - offset), s->end);
 }
 
+static uint64_t elf_next_page(struct image *image, uint64_t paddr)
+{
+	const struct elf_context *c = image->context;
+	const struct elf_segment *s;
+	uint64_t end;
+
+	if (elf_list_find(&c->data, paddr))
+		return paddr;
+	s = elf_list_find(&c->lost, paddr);
+	if (s)
+		return elf_list_next(&c->data, paddr, s->end);
+	s = elf_list_find(&c->filtered, paddr);
+	if (!s)
+		return paddr;
+	end = elf_list_next(&c->data, paddr, s->end);
+	return elf_list_next(&c->lost, paddr, end);
+}
+
 static bool elf_has_page(struct image *image, uint64_t paddr)
 {
 	const struct elf_context *c = image->context;
@@ -526,4 +569,5 @@ const struct image_ops image_elf_ops = {
 	.read = elf_read,
 	.next_data = elf_next_data,
 	.has_page = elf_has_page,
+	.next_page = elf_next_page,
 };

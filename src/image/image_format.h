@@ -40,6 +40,9 @@ struct image_ops {
 	uint64_t (*next_data)(struct image *image, uint64_t paddr);
 	bool (*has_page)(struct image *image, uint64_t paddr);
 
+	/* NULL: by has_page() only. */
+	uint64_t (*next_page)(struct image *image, uint64_t paddr);
+
 	/* NULL: pages lie as they are. */
 	int (*page_storage)(struct image *image, uint64_t paddr,
 			    struct image_storage *ret, struct err *err);

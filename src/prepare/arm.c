@@ -20,23 +20,6 @@
 #define CMDLINE_MAX_BYTES ((size_t)1 << 16)
 #define CAPTURE_PROGRAM	  "epitaph-capture"
 
-/*
- * What the kernel puts beside ours into the reservation: purgatory, boot parameters, and
- * the ELF header of the dump, (2 + 8192 + 8192) * 56 bytes where memory can be plugged
- * in.
- */
-#define LOAD_EXTRA_BYTES (2 * MIB)
-
-/*
- * A crash kernel that starts and unpacks its initramfs needs no more than init_size + 24
- * MiB
- * + the compressed + 1.1 times the unpacked image: bounds all of 17 smallest reservations
- * measured with 6.1, 6.12 and 7.2, by 5 to 18 MiB. epitaph-capture takes 16 MiB beside:
- * with 72 MiB reserved and 6.12 its report was killed for lack of memory, with 84 MiB
- * (what the sum without them gives) 9 MiB were left.
- */
-#define RUN_EXTRA_BYTES ((24 + 16) * MIB)
-
 /* ---- the plan ---- */
 
 void arm_plan_free(struct arm_plan *plan)
@@ -233,14 +216,15 @@ static int plan_cmdline(struct arm_plan *plan, const struct config *config,
 uint64_t arm_load_bytes(const struct kernel_image *kernel,
 			const struct capture_image_size *image)
 {
-	return kernel->init_size_bytes + image->file_bytes + LOAD_EXTRA_BYTES;
+	return kernel->init_size_bytes + image->file_bytes + ARM_LOAD_EXTRA_BYTES;
 }
 
 uint64_t arm_needed_bytes(const struct kernel_image *kernel,
 			  const struct capture_image_size *image)
 {
-	return kernel->init_size_bytes + RUN_EXTRA_BYTES + image->file_bytes +
-	       image->unpacked_bytes + image->unpacked_bytes / 10;
+	return kernel->init_size_bytes + ARM_KERNEL_EXTRA_BYTES +
+	       ARM_CAPTURE_EXTRA_BYTES + image->file_bytes + image->unpacked_bytes +
+	       image->unpacked_bytes / 10;
 }
 
 /* A load that can't fit would cost the crash kernel that is loaded now. */

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/kexec.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -13,9 +12,9 @@
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "prepare/program.h"
 
-#define SYS_KERNEL    "/sys/kernel/"
-#define TOOL_TEXT_MAX 300
+#define SYS_KERNEL "/sys/kernel/"
 
 /* ---- what the kernel says ---- */
 
@@ -165,45 +164,6 @@ static int load_by_file(const char *kernel, const char *image, const char *cmdli
 
 /* ---- kexec(8) ---- */
 
-/* Runs it with its stderr in @ret_text. Returns its wait status. */
-static int tool_run(const char *tool, char *const *argv, struct text *ret_text,
-		    int *ret_status, struct err *err)
-{
-	char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
-				      NULL };
-	_cleanup_fd int out = -1, in = -1;
-	posix_spawn_file_actions_t actions;
-	char buffer[512];
-	int pipes[2], r;
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return err_os(err, errno, "unable to make a pipe");
-	out = pipes[0];
-	in = pipes[1];
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return err_nomem(err);
-	r = posix_spawn_file_actions_adddup2(&actions, in, STDERR_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, in, STDOUT_FILENO);
-	if (r == 0)
-		r = posix_spawn(&pid, tool, &actions, NULL, argv, environment);
-	posix_spawn_file_actions_destroy(&actions);
-	if (r != 0)
-		return err_os(err, r, "unable to start '%s'", tool);
-	close(take_fd(&in));
-	while ((n = read(out, buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR)) {
-		if (n > 0 && ret_text->size < TOOL_TEXT_MAX)
-			text_add_bytes(ret_text, buffer, (size_t)n);
-	}
-	while (waitpid(pid, ret_status, 0) < 0) {
-		if (errno != EINTR)
-			return err_os(err, errno, "unable to wait for '%s'", tool);
-	}
-	return 0;
-}
-
 static int load_by_tool(const char *kernel, const char *image, const char *cmdline,
 			struct err *err)
 {
@@ -227,10 +187,9 @@ static int load_by_tool(const char *kernel, const char *image, const char *cmdli
 		r = text_check(&append, err);
 	if (r < 0)
 		return r;
-	r = tool_run(tool,
-		     (char *const[]){ (char *)tool, "-c", "-p", (char *)kernel,
-				      initrd.data, append.data, NULL },
-		     &said, &status, err);
+	r = program_run((char *const[]){ (char *)tool, "-c", "-p", (char *)kernel,
+					 initrd.data, append.data, NULL },
+			&said, &status, err);
 	if (r < 0)
 		return r;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -21,10 +21,6 @@
 	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-" \
 	"11d2-aa0d-00e098032b8c"
 
-/* A capture image for one plain disk: measured with Debian's 6.1 and 6.12, rounded up. */
-#define GUESS_IMAGE_BYTES    (4 * MIB)
-#define GUESS_UNPACKED_BYTES (10 * MIB)
-
 #define NO_SYSFS "there is no /sys/kernel to be seen"
 
 /* ---- the reservation ---- */
@@ -69,7 +65,8 @@ static void reserved_compare(const struct check_subject *subject,
 			     const struct requirement *row, struct finding *finding)
 {
 	const struct armed_status *armed = &subject->armed;
-	struct capture_image_size image = { GUESS_IMAGE_BYTES, GUESS_UNPACKED_BYTES };
+	struct capture_image_size image = { ARM_GUESS_IMAGE_BYTES,
+					    ARM_GUESS_UNPACKED_BYTES };
 	uint64_t reserved = armed->kexec.reserved_bytes, load, needed;
 	unsigned long long mib = (unsigned long long)(reserved / MIB);
 

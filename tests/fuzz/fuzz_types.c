@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Any bytes as BTF: made plain, and plain once more; parsed, and asked. libFuzzer's
- *entry:
- *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Isrc \
- *		tests/fuzz/fuzz_types.c src/kernel/?*.c src/image/?*.c src/base/?*.c \
- *		-lbpf -lz -llzo2 -lzstd -lpthread -o fuzz_types
- */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
+/* Any bytes as BTF: made plain, and plain once more; parsed, and asked. */
+#include "fuzz.h"
 #include "kernel/btf_plain.h"
 #include "kernel/types.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What was made plain is plain. */
 static void check_plain(const uint8_t *data, size_t size)
@@ -24,8 +12,7 @@ static void check_plain(const uint8_t *data, size_t size)
 
 	if (btf_plain(data, size, &once, &once_size, NULL) < 0 || !once)
 		return;
-	if (btf_plain(once, once_size, &twice, &twice_size, NULL) < 0 || twice)
-		abort();
+	fuzz_check(btf_plain(once, once_size, &twice, &twice_size, NULL) == 0 && !twice);
 	free(once);
 }
 
@@ -40,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		types_offset(types, "outer.deeper", &value, NULL);
 		types_offset(types, "outer.pair.b", &value, NULL);
 		types_sizeof(types, "outer.bits", &value, NULL);
+		types_bits(types, "outer.bits", &value, &value, NULL);
 		types_enum(types, "colour", "GREEN", &number, NULL);
 		types_enum(types, NULL, "BIG", &number, NULL);
 		types_free(types);

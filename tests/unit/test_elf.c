@@ -645,6 +645,30 @@ static void refused(void **state)
 	assert_refused(t.data, t.size, ERR_LIMIT, "program headers");
 }
 
+/* A damaged header costs its own memory only, and what is left out is passed at once. */
+static void more_memory_than_there_can_be(void **state)
+{
+	const uint64_t far = UINT64_C(1) << 50;
+	struct made_elf m = { .loads = { { 0x1000, 0x1000, far },
+					 { UINT64_C(1) << 60, 0x1000, 0x1000 },
+					 { 0x8000, 0x1000, 0x1000 } },
+			      .load_count = 3 };
+	_cleanup_image struct image *image = NULL;
+	_cleanup_text struct text t = { 0 };
+
+	made_elf_bytes(&m, &t);
+	image = open_text(&t);
+	assert_true(image_info(image)->is_incomplete);
+	assert_non_null(strstr(image_info(image)->incomplete_why, "no machine"));
+	assert_true(image_info(image)->max_paddr == far + 0x1000);
+	assert_true(image_next_page(image, 0x1000) == 0x1000);
+	assert_true(image_next_page(image, 0x2000) == 0x8000);
+	assert_true(image_next_page(image, 0x8000) == 0x8000);
+	assert_true(image_next_page(image, 0x9000) == far + 0x1000);
+	assert_true(image_has_page(image, 0x8000));
+	assert_false(image_has_page(image, 0x9000));
+}
+
 static void a_process(void **state)
 {
 	struct made_elf m = { .loads = { { 0, 1, 1 } }, .load_count = 1 };
@@ -857,6 +881,7 @@ int main(void)
 		cmocka_unit_test(every_byte_of_headers_damaged),
 		cmocka_unit_test(notes_that_break_off),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(more_memory_than_there_can_be),
 		cmocka_unit_test(a_process),
 		cmocka_unit_test(strangers),
 		cmocka_unit_test(marked_by_its_writer),

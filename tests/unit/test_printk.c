@@ -10,150 +10,9 @@
 
 #include <cmocka.h>
 
-#include "fake_image.h"
-#include "kernel/kernel.h"
-#include "kernel/printk.h"
+#include "fake_ring.h"
 
-#define TABLES	   UINT64_C(0x100000)
-#define PRB_SYMBOL UINT64_C(0xffffffff81000000) /* struct printk_ringbuffer *prb */
-#define PRB	   UINT64_C(0xffffffff81000100)
-#define DESCS	   UINT64_C(0xffffffff81010000)
-#define INFOS	   UINT64_C(0xffffffff81100000)
-#define TEXT	   UINT64_C(0xffffffff81300000)
-#define TEXT_PADDR UINT64_C(0x3000000)
-#define INFO_PADDR UINT64_C(0x2000000)
-#define DESC_PADDR UINT64_C(0x1000000)
-
-#define COUNT_BITS 5
-#define COUNT	   ((uint64_t)1 << COUNT_BITS)
-#define TEXT_BITS  13 /* two pages */
-#define TEXT_SIZE  ((uint64_t)1 << TEXT_BITS)
-#define DESC_SIZE  24
-#define INFO_SIZE  88
-#define ID_MASK	   (UINT64_MAX >> 2)
-
-enum {
-	RESERVED,
-	COMMITTED,
-	FINALIZED,
-	REUSABLE
-};
-
-/* The first record's id: the kernel starts there so that ids soon wrap at 2^62. */
-#define FIRST_ID ((-COUNT) & ID_MASK)
-
-struct machine {
-	struct fake_image fake;
-	struct image *image;
-	struct kernel *kernel;
-	struct printk_log log;
-	uint64_t lpos; /* where the next block begins */
-	uint64_t id;   /* of the next record */
-};
-
-static void ring_ends(struct machine *m, uint64_t tail_id, uint64_t head_id)
-{
-	fake_u64(&m->fake, PRB + 24, head_id);
-	fake_u64(&m->fake, PRB + 32, tail_id);
-}
-
-/* Offsets of a v6.12 kernel for x86-64. */
-static void layout(struct machine *m)
-{
-	static const char *const lines[] = {
-		"SIZE(printk_ringbuffer)=88",
-		"OFFSET(printk_ringbuffer.desc_ring)=0",
-		"OFFSET(printk_ringbuffer.text_data_ring)=48",
-		"OFFSET(prb_desc_ring.count_bits)=0",
-		"OFFSET(prb_desc_ring.descs)=8",
-		"OFFSET(prb_desc_ring.infos)=16",
-		"OFFSET(prb_desc_ring.head_id)=24",
-		"OFFSET(prb_desc_ring.tail_id)=32",
-		"SIZE(prb_desc)=24",
-		"OFFSET(prb_desc.state_var)=0",
-		"OFFSET(prb_desc.text_blk_lpos)=8",
-		"OFFSET(prb_data_blk_lpos.begin)=0",
-		"OFFSET(prb_data_blk_lpos.next)=8",
-		"SIZE(printk_info)=88",
-		"OFFSET(printk_info.seq)=0",
-		"OFFSET(printk_info.ts_nsec)=8",
-		"OFFSET(printk_info.text_len)=16",
-		"OFFSET(printk_info.caller_id)=20",
-		"OFFSET(prb_data_ring.size_bits)=0",
-		"OFFSET(prb_data_ring.data)=8",
-	};
-
-	fake_paging(&m->fake, TABLES, 5);
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-		fake_vmcoreinfo(&m->fake, "%s", lines[i]);
-	fake_vmcoreinfo(&m->fake, "SYMBOL(prb)=%" PRIx64, PRB_SYMBOL);
-}
-
-static void setup(struct machine *m)
-{
-	*m = (struct machine){ .id = FIRST_ID };
-	layout(m);
-	fake_memory(&m->fake, PRB_SYMBOL, 0x700000, 4096);
-	fake_memory(&m->fake, DESCS, DESC_PADDR, COUNT * DESC_SIZE);
-	fake_memory(&m->fake, INFOS, INFO_PADDR, COUNT * INFO_SIZE);
-	fake_memory(&m->fake, TEXT, TEXT_PADDR, TEXT_SIZE);
-	fake_u64(&m->fake, PRB_SYMBOL, PRB);
-	fake_u32(&m->fake, PRB, COUNT_BITS);
-	fake_u64(&m->fake, PRB + 8, DESCS);
-	fake_u64(&m->fake, PRB + 16, INFOS);
-	fake_u32(&m->fake, PRB + 48, TEXT_BITS);
-	fake_u64(&m->fake, PRB + 56, TEXT);
-	/* As the kernel begins: one free descriptor before the first. */
-	fake_u64(&m->fake, DESCS + (COUNT - 1) * DESC_SIZE,
-		 (uint64_t)REUSABLE << 62 | ((FIRST_ID - 1) & ID_MASK));
-	ring_ends(m, (FIRST_ID - 1) & ID_MASK, (FIRST_ID - 1) & ID_MASK);
-}
-
-/* A descriptor and its info; head goes on to it, tail is kept less than a lap behind. */
-static void add_desc(struct machine *m, int state, uint64_t begin, uint64_t next,
-		     size_t text_len)
-{
-	uint64_t index = m->id % COUNT, number = (m->id - FIRST_ID) & ID_MASK;
-	uint64_t desc = DESCS + index * DESC_SIZE, info = INFOS + index * INFO_SIZE;
-	uint64_t tail = number < COUNT - 1 ? FIRST_ID - 1 : m->id - COUNT + 1;
-
-	fake_u64(&m->fake, desc, (uint64_t)state << 62 | m->id);
-	fake_u64(&m->fake, desc + 8, begin);
-	fake_u64(&m->fake, desc + 16, next);
-	fake_u64(&m->fake, info, number);
-	fake_u64(&m->fake, info + 8, number * 1500000000 + 1234);
-	fake_u16(&m->fake, info + 16, (uint16_t)text_len);
-	fake_uint(&m->fake, info + 18, 3, 1);	       /* facility: daemon */
-	fake_uint(&m->fake, info + 19, 4 << 5 | 8, 1); /* level: warning; flags */
-	fake_u32(&m->fake, info + 20, number % 2 ? 0x80000001 : 247);
-	ring_ends(m, tail & ID_MASK, m->id);
-	m->id = (m->id + 1) & ID_MASK;
-}
-
-/* As data_alloc(): a block that does not fit before the ring's end goes to its start. */
-static void add(struct machine *m, int state, const char *text, size_t size)
-{
-	uint64_t begin = m->lpos, place = begin % TEXT_SIZE;
-	uint64_t block = 8 + (size + 7) / 8 * 8;
-	uint64_t next = begin + block;
-
-	if (place + block > TEXT_SIZE) {
-		fake_u64(&m->fake, TEXT + place, m->id);
-		next = begin - place + TEXT_SIZE + block;
-		place = 0;
-	}
-	fake_u64(&m->fake, TEXT + place, m->id);
-	fake_bytes(&m->fake, TEXT + place + 8, text, size);
-	add_desc(m, state, begin, next, size);
-	m->lpos = next;
-}
-
-static void add_text(struct machine *m, const char *text)
-{
-	add(m, FINALIZED, text, strlen(text));
-}
-
-static int try_read(struct machine *m, struct err *err)
+static int try_read(struct fake_ring *m, struct err *err)
 {
 	m->image = fake_open(&m->fake);
 	if (kernel_open(m->image, &m->kernel, err) < 0)
@@ -161,7 +20,7 @@ static int try_read(struct machine *m, struct err *err)
 	return printk_read(m->kernel, &m->log, err);
 }
 
-static void read_log(struct machine *m)
+static void read_log(struct fake_ring *m)
 {
 	struct err err = { 0 };
 
@@ -169,7 +28,7 @@ static void read_log(struct machine *m)
 		fail_msg("%s", err_text(&err));
 }
 
-static void done(struct machine *m)
+static void done(struct fake_ring *m)
 {
 	printk_log_done(&m->log);
 	kernel_close(m->kernel);
@@ -177,7 +36,7 @@ static void done(struct machine *m)
 	fake_done(&m->fake);
 }
 
-static void record_is(const struct machine *m, size_t i, uint64_t seq, const char *text)
+static void record_is(const struct fake_ring *m, size_t i, uint64_t seq, const char *text)
 {
 	assert_true(i < m->log.count);
 	assert_int_equal(m->log.records[i].seq, seq);
@@ -189,12 +48,12 @@ static void record_is(const struct machine *m, size_t i, uint64_t seq, const cha
 
 static void few_records(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
-	add_text(&m, "first");
-	add(&m, COMMITTED, "second, may grow", 16);
-	add_text(&m, "");
+	fake_ring_init(&m);
+	fake_ring_add_text(&m, "first");
+	fake_ring_add(&m, COMMITTED, "second, may grow", 16);
+	fake_ring_add_text(&m, "");
 	read_log(&m);
 	assert_int_equal(m.log.count, 3);
 	assert_int_equal(m.log.lost, 0);
@@ -211,9 +70,9 @@ static void few_records(void **state)
 
 static void log_without_a_record(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
+	fake_ring_init(&m);
 	read_log(&m);
 	assert_int_equal(m.log.count, 0);
 	assert_int_equal(m.log.lost, 0);
@@ -223,13 +82,13 @@ static void log_without_a_record(void **state)
 /* More records than descriptors; ids pass 2^62 and begin at 0 again. */
 static void ring_that_went_round(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 	char text[32];
 
-	setup(&m);
+	fake_ring_init(&m);
 	for (int i = 0; i < 100; i++) {
 		snprintf(text, sizeof(text), "record number %d", i);
-		add_text(&m, text);
+		fake_ring_add_text(&m, text);
 	}
 	read_log(&m);
 	assert_int_equal(m.log.count, COUNT);
@@ -241,15 +100,16 @@ static void ring_that_went_round(void **state)
 
 static void block_that_wraps(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 	char filler[4096], long_text[300];
 
 	memset(filler, 'f', sizeof(filler));
 	memset(long_text, 'w', sizeof(long_text));
-	setup(&m);
-	add(&m, FINALIZED, filler, 4000);
-	add(&m, FINALIZED, filler, 4000);
-	add(&m, FINALIZED, long_text, 300); /* 176 bytes are left: goes to the start */
+	fake_ring_init(&m);
+	fake_ring_add(&m, FINALIZED, filler, 4000);
+	fake_ring_add(&m, FINALIZED, filler, 4000);
+	fake_ring_add(&m, FINALIZED, long_text,
+		      300); /* 176 bytes are left: goes to the start */
 	read_log(&m);
 	/* It overwrote the first block, whose descriptor the kernel would have freed. */
 	assert_int_equal(m.log.count, 2);
@@ -263,13 +123,13 @@ static void block_that_wraps(void **state)
 /* Its end is the ring's end: next is 0 in the ring, but nothing wrapped. */
 static void block_that_ends_with_the_ring(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 	char filler[4096];
 
 	memset(filler, 'f', sizeof(filler));
-	setup(&m);
-	add(&m, FINALIZED, filler, 4088);
-	add(&m, FINALIZED, filler, 4088);
+	fake_ring_init(&m);
+	fake_ring_add(&m, FINALIZED, filler, 4088);
+	fake_ring_add(&m, FINALIZED, filler, 4088);
 	assert_int_equal(m.lpos, TEXT_SIZE);
 	read_log(&m);
 	assert_int_equal(m.log.count, 2);
@@ -282,14 +142,14 @@ static void block_that_ends_with_the_ring(void **state)
 
 static void records_without_a_text(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
-	add_desc(&m, FINALIZED, 3, 3, 0);  /* an empty line */
-	add_desc(&m, FINALIZED, 1, 1, 20); /* there was no room */
-	add(&m, RESERVED, "half", 4);	   /* the machine died here */
-	add_desc(&m, REUSABLE, 0, 0, 0);
-	add_text(&m, "last");
+	fake_ring_init(&m);
+	fake_ring_add_desc(&m, FINALIZED, 3, 3, 0);  /* an empty line */
+	fake_ring_add_desc(&m, FINALIZED, 1, 1, 20); /* there was no room */
+	fake_ring_add(&m, RESERVED, "half", 4);	     /* the machine died here */
+	fake_ring_add_desc(&m, REUSABLE, 0, 0, 0);
+	fake_ring_add_text(&m, "last");
 	read_log(&m);
 	assert_int_equal(m.log.count, 1);
 	record_is(&m, 0, 4, "last");
@@ -301,12 +161,12 @@ static void records_without_a_text(void **state)
 /* head_id is moved first, the descriptor still is that of the lap before. */
 static void descriptor_not_yet_taken(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
+	fake_ring_init(&m);
 	for (uint64_t i = 0; i < COUNT + 3; i++)
-		add_text(&m, "text");
-	ring_ends(&m, (m.id - COUNT + 1) & ID_MASK, m.id);
+		fake_ring_add_text(&m, "text");
+	fake_ring_ends(&m, (m.id - COUNT + 1) & ID_MASK, m.id);
 	read_log(&m);
 	assert_int_equal(m.log.count, COUNT - 1);
 	assert_int_equal(m.log.lost, 0);
@@ -317,14 +177,14 @@ static void descriptor_not_yet_taken(void **state)
 
 static void format(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 	struct text text = { 0 };
 
-	setup(&m);
-	add_text(&m, "plain");
-	add_text(&m, "two\nlines");
-	add(&m, FINALIZED, "\x1b[31m\ttab \0 \xc3\xa9 \x7f\r", 17);
-	add_text(&m, "");
+	fake_ring_init(&m);
+	fake_ring_add_text(&m, "plain");
+	fake_ring_add_text(&m, "two\nlines");
+	fake_ring_add(&m, FINALIZED, "\x1b[31m\ttab \0 \xc3\xa9 \x7f\r", 17);
+	fake_ring_add_text(&m, "");
 	read_log(&m);
 	printk_format(&m.log, &text);
 	assert_string_equal(text_get(&text), "[    0.000001] plain\n"
@@ -365,14 +225,14 @@ static void format_of_extremes(void **state)
 
 static void missing_page_of_text(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 	char filler[4096];
 
 	memset(filler, 'f', sizeof(filler));
-	setup(&m);
-	add_text(&m, "in the first page");
-	add(&m, FINALIZED, filler, 4080); /* across both */
-	add_text(&m, "in the second page");
+	fake_ring_init(&m);
+	fake_ring_add_text(&m, "in the first page");
+	fake_ring_add(&m, FINALIZED, filler, 4080); /* across both */
+	fake_ring_add_text(&m, "in the second page");
 	fake_leave_out(&m.fake, TEXT_PADDR, 4096);
 	read_log(&m);
 	assert_int_equal(m.log.count, 1);
@@ -384,14 +244,14 @@ static void missing_page_of_text(void **state)
 
 static void missing_page_of_infos(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
+	fake_ring_init(&m);
 	fake_memory(&m.fake, INFOS - 4096, INFO_PADDR - 4096, 4096);
 	/* The first ten and a half lie in a page of their own. */
 	fake_u64(&m.fake, PRB + 16, INFOS - 10 * INFO_SIZE);
 	for (int i = 0; i < 20; i++)
-		add_text(&m, "text");
+		fake_ring_add_text(&m, "text");
 	for (int i = 0; i < 20; i++) {
 		uint8_t info[INFO_SIZE] = { (uint8_t)i };
 
@@ -409,10 +269,10 @@ static void missing_page_of_infos(void **state)
 
 static void missing_descriptors(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
-	add_text(&m, "first");
+	fake_ring_init(&m);
+	fake_ring_add_text(&m, "first");
 	fake_leave_out(&m.fake, DESC_PADDR, 4096);
 	read_log(&m);
 	assert_int_equal(m.log.count, 0);
@@ -423,12 +283,12 @@ static void missing_descriptors(void **state)
 
 static void ends_that_contradict(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
-	add_text(&m, "first");
-	add_text(&m, "second");
-	ring_ends(&m, 12345, (m.id - 1) & ID_MASK);
+	fake_ring_init(&m);
+	fake_ring_add_text(&m, "first");
+	fake_ring_add_text(&m, "second");
+	fake_ring_ends(&m, 12345, (m.id - 1) & ID_MASK);
 	read_log(&m);
 	assert_int_equal(m.log.count, 2);
 	assert_int_equal(m.log.lost, 1);
@@ -454,13 +314,13 @@ static void blocks_that_can_not_be(void **state)
 		{ 1, 8 },
 		{ UINT64_MAX, UINT64_MAX },
 	};
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
+	fake_ring_init(&m);
 	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++)
-		add_desc(&m, FINALIZED, blocks[i].begin, blocks[i].next, 65535);
+		fake_ring_add_desc(&m, FINALIZED, blocks[i].begin, blocks[i].next, 65535);
 	m.lpos = 1024;
-	add_text(&m, "last");
+	fake_ring_add_text(&m, "last");
 	read_log(&m);
 	assert_int_equal(m.log.count, 1);
 	record_is(&m, 0, ARRAY_SIZE(blocks), "last");
@@ -471,17 +331,17 @@ static void blocks_that_can_not_be(void **state)
 /* No longer than its block, whatever the length says. */
 static void length_past_the_block(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
-	add_text(&m, "exactly 16 bytes");
+	fake_ring_init(&m);
+	fake_ring_add_text(&m, "exactly 16 bytes");
 	fake_u16(&m.fake, INFOS + 16, 65535);
 	read_log(&m);
 	record_is(&m, 0, 0, "exactly 16 bytes");
 	done(&m);
 }
 
-static void fails(struct machine *m, int code, const char *text)
+static void fails(struct fake_ring *m, int code, const char *text)
 {
 	struct err err = { 0 };
 
@@ -502,9 +362,9 @@ static void sizes_past_the_limits(void **state)
 		      { 48, 2 }, { 48, 29 }, { 48, 4096 }, { 48, UINT32_MAX } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct machine m;
+		struct fake_ring m;
 
-		setup(&m);
+		fake_ring_init(&m);
 		fake_u32(&m.fake, PRB + cases[i].offset, cases[i].bits);
 		fails(&m, ERR_CORRUPT, "the log can't have 2^");
 	}
@@ -513,13 +373,13 @@ static void sizes_past_the_limits(void **state)
 /* The largest ring allowed, of which nothing is there but the descriptors of few. */
 static void large_ring_that_is_not_there(void **state)
 {
-	struct machine m;
+	struct fake_ring m;
 
-	setup(&m);
+	fake_ring_init(&m);
 	fake_u32(&m.fake, PRB, 25);
 	fake_u64(&m.fake, PRB + 56, 0xff11000000000000);
-	add_text(&m, "first");
-	ring_ends(&m, 0, 1 << 25);
+	fake_ring_add_text(&m, "first");
+	fake_ring_ends(&m, 0, 1 << 25);
 	read_log(&m);
 	assert_int_equal(m.log.count, 0);
 	assert_true(m.log.lost > (1 << 24));
@@ -546,9 +406,9 @@ static void layouts_that_lie(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct machine m;
+		struct fake_ring m;
 
-		setup(&m);
+		fake_ring_init(&m);
 		fake_vmcoreinfo(&m.fake, "%s", cases[i].line);
 		fails(&m, cases[i].code, cases[i].text);
 	}
@@ -556,7 +416,7 @@ static void layouts_that_lie(void **state)
 
 static void no_log_at_all(void **state)
 {
-	struct machine m = { 0 };
+	struct fake_ring m = { 0 };
 
 	fake_paging(&m.fake, TABLES, 5);
 	fails(&m, ERR_NOTFOUND,
@@ -580,13 +440,13 @@ static void every_byte_damaged(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		for (uint64_t j = 0; j < parts[i].size * ARRAY_SIZE(values); j++) {
-			struct machine m;
+			struct fake_ring m;
 			struct err err = { 0 };
 			struct text text = { 0 };
 
-			setup(&m);
-			add_text(&m, "first");
-			add_text(&m, "second");
+			fake_ring_init(&m);
+			fake_ring_add_text(&m, "first");
+			fake_ring_add_text(&m, "second");
 			fake_uint(&m.fake, parts[i].vaddr + j / ARRAY_SIZE(values),
 				  values[j % ARRAY_SIZE(values)], 1);
 			if (try_read(&m, &err) == 0)

@@ -250,9 +250,12 @@ def lvm(m):
 
 
 def md_case(m, *crash_kernel):
-    first, second = m.disk(512), m.disk(512, 'virtio-blk-pci,serial=third' if crash_kernel
-                                        else 'nvme,serial=third')
-    other = '/dev/vdb' if crash_kernel else '/dev/nvme1n1'
+    first = m.disk(512)
+    if crash_kernel:
+        m.qemu += ['-device', 'ahci,id=ahci']
+        m.load += ['ahci', 'sd_mod']
+    m.disk(512, 'ide-hd,bus=ahci.0' if crash_kernel else 'nvme,serial=third')
+    other = '/dev/sda' if crash_kernel else '/dev/nvme1n1'
     m.load += ['md_mod', 'raid1']
     m.program('/usr/sbin/mdadm')
     m.program('/usr/sbin/mkfs.ext4')
@@ -260,7 +263,8 @@ def md_case(m, *crash_kernel):
              f'--metadata=1.2 /dev/nvme0n1 {other}',
              '/usr/sbin/mkfs.ext4 -q /dev/md7', 'mkdir -p /second',
              'mount -t ext4 /dev/md7 /second')
-    m.config += [*NO_FIRST_DISK[:-1], 'target_timeout = 20', 'target = /second/crash']
+    m.config += ['[kernel]', 'cmdline_append = module_blacklist=virtio_blk,ahci', '[capture]',
+                 'target_timeout = 20', 'target = /second/crash']
     m.run()
     m.says("'md7' is made again", 'dump complete', *crash_kernel)
     offset, = struct.unpack('<Q', first.read_bytes()[4096 + 128:4096 + 136])
