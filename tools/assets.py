@@ -5,17 +5,22 @@
     assets.py kernel 6.12     DIR: DIR/boot/vmlinuz-REL, DIR/lib/modules/REL, DIR/release
     assets.py headers 6.12    DIR: for `make -C DIR M=...`, of exactly that kernel
     assets.py vmlinux 6.12    FILE: vmlinux with debug information, of exactly that kernel
+    assets.py program busybox-static bin/busybox arm64
+                              FILE: a program of another architecture, in a package
     assets.py peers           DIR: a root of Debian sid with crash, drgn, makedumpfile, gdb
-    assets.py all             everything above, for each series in SERIES, OTHER_SUITES
+    assets.py all             kernel, headers and vmlinux for each series in SERIES and
+                              OTHER_SUITES and in ARM64_SERIES; peers
 
 stdout is the path, stderr is progress.  Everything comes from Debian's archive and goes
 to a cache, see cache_dir(): through the machine's own apt, or, for the series in
-OTHER_SUITES, through an apt with its own lists inside the cache.
+OTHER_SUITES and for another architecture, through an apt with its own lists inside the
+cache.
 
 A series ("6.12", or "7.x" for all that begin with 7) means Debian's newest cloud kernel
 of it when it was first asked for;
 then it stays the same, so that a dump and its vmlinux go on matching, until --update.
 A full release ("6.12.117+deb12-cloud-amd64") works too if the cache has that kernel.
+"6.12-arm64" is that series for arm64, whatever this machine is.
 What the cache has is given without asking the network.
 
 Each asset is made beside its place and renamed into it, so an interrupted run leaves
@@ -37,6 +42,9 @@ SERIES = ('6.1', '6.12')
 # Series that this Debian does not have, and the suite that has them. Of an old suite only
 # its main part: of its security updates some packages are gone while the lists name them.
 OTHER_SUITES = {'5.10': 'bullseye', '7.x': 'sid'}
+# Those of another machine than ours.
+ARM64_SERIES = ('6.1-arm64', '6.12-arm64')
+ARCHITECTURES = ('amd64', 'arm64')  # as Debian names them; the first one is this machine's
 PEER_PACKAGES = ('crash', 'python3-drgn', 'makedumpfile', 'gdb')
 PEER_PROGRAMS = ('crash', 'drgn', 'makedumpfile', 'gdb')
 LIBDIR = 'usr/lib/x86_64-linux-gnu'
@@ -110,6 +118,7 @@ KEYRING = Path('/usr/share/keyrings/debian-archive-keyring.gpg')
 class Apt:
     """The machine's own apt."""
     options = ()
+    architecture = ARCHITECTURES[0]
 
     def update(self):
         say('refreshing the package lists')
@@ -134,11 +143,13 @@ class Apt:
 
     def newest_release(self, series):
         """'6.12' -> '6.12.117+deb12-cloud-amd64', what the meta package depends on."""
-        pattern = re.escape(series).replace('x', r'\d+') + r'\D'
+        number, architecture = series_parts(series)
+        pattern = re.escape(number).replace('x', r'\d+') + r'\D'
 
         def attempt():
             # The series that is the distribution's own has no number in its meta package.
-            for meta in f'linux-image-{series}-cloud-amd64', 'linux-image-cloud-amd64':
+            for meta in (f'linux-image-{number}-cloud-{architecture}',
+                         f'linux-image-cloud-{architecture}'):
                 for package in re.findall(r'Depends: linux-image-(\d\S*)',
                                           self.depends(meta)):
                     if re.match(pattern, package):
@@ -147,8 +158,8 @@ class Apt:
 
         release = self.retry(attempt)
         if not release:
-            raise Trouble(f'{self} has no cloud kernel {series}; '
-                          f'apt-cache search linux-image-.*-cloud-amd64 shows what this '
+            raise Trouble(f'{self} has no cloud kernel {series}; apt-cache search '
+                          f'linux-image-.*-cloud-{architecture} shows what this '
                           f'Debian has')
         return release
 
@@ -156,54 +167,83 @@ class Apt:
         return 'this Debian'
 
 
-class SuiteApt(Apt):
-    """An apt of another suite: its lists and its cache are in ours, the machine's stay."""
+class OwnApt(Apt):
+    """An apt of another suite, or of the machine's own sources for another architecture
+    (suite None): its lists and its cache are in ours, the machine's stay."""
 
     # Behind the machine's own configuration, of which a proxy may be wanted and hooks not.
     CONFIGURATION = '''\
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
 Dir::State "{folder}/state";
 Dir::State::status "{folder}/status";
 Dir::Cache "{folder}/cache";
-Dir::Etc::sourcelist "{folder}/sources.list";
-Dir::Etc::sourceparts "{folder}/none";
-Dir::Etc::preferences "{folder}/none/preferences";
-Dir::Etc::preferencesparts "{folder}/none";
 Acquire::Languages "none";
 APT::Sandbox::User "";
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
 '''
+    SOURCES = '''\
+Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "{folder}/none";
+Dir::Etc::preferences "{folder}/none/preferences";
+Dir::Etc::preferencesparts "{folder}/none";
+'''
 
-    def __init__(self, suite):
-        self.suite = suite
-        self.folder = cache_dir() / f'apt-{suite}'
+    def __init__(self, suite, architecture=ARCHITECTURES[0]):
+        self.suite, self.architecture = suite, architecture
+        name = f'apt-{suite or "own"}'
+        if architecture != ARCHITECTURES[0]:
+            name += f'-{architecture}'
+        self.folder = cache_dir() / name
         self.options = ('-c', self.folder / 'apt.conf')
 
     def update(self):
-        say(f'fetching the package lists of Debian {self.suite}')
+        say(f'fetching the package lists of {self}')
         if not KEYRING.exists():
             raise Trouble(f"'{KEYRING}' is missing: apt-get install debian-archive-keyring")
         for name in 'state/lists/partial', 'cache/archives/partial', 'none':
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / 'status').touch()
-        (self.folder / 'apt.conf').write_text(self.CONFIGURATION.format(folder=self.folder))
-        (self.folder / 'sources.list').write_text(
-            f'deb [arch=amd64 signed-by={KEYRING}] {debian_mirror()} {self.suite} main\n')
+        text = self.CONFIGURATION + (self.SOURCES if self.suite else '')
+        (self.folder / 'apt.conf').write_text(
+            text.format(folder=self.folder, architecture=self.architecture))
+        if self.suite:
+            (self.folder / 'sources.list').write_text(
+                f'deb [arch={self.architecture} signed-by={KEYRING}] {debian_mirror()} '
+                f'{self.suite} main\n')
         subprocess.run(['apt-get', *self.options, 'update', '-qq'], stdout=sys.stderr)
 
     def __str__(self):
-        return f'Debian {self.suite}'
+        return f'Debian {self.suite or "as here"} for {self.architecture}'
+
+
+def series_parts(series):
+    """'6.12-arm64' -> ('6.12', 'arm64'); a series that names none is of this machine."""
+    for architecture in ARCHITECTURES:
+        if series.endswith(f'-{architecture}'):
+            return series.removesuffix(f'-{architecture}'), architecture
+    return series, ARCHITECTURES[0]
+
+
+def apt_of(suite, architecture):
+    if suite or architecture != ARCHITECTURES[0]:
+        return OwnApt(suite, architecture)
+    return Apt()
 
 
 def apt_of_series(series):
-    return SuiteApt(OTHER_SUITES[series]) if series in OTHER_SUITES else Apt()
+    number, architecture = series_parts(series)
+    return apt_of(OTHER_SUITES.get(number), architecture)
 
 
 def apt_of_kernel(kernel_dir):
     """The apt that a kernel of the cache came from."""
     suite = kernel_dir / 'suite'
-    return SuiteApt(suite.read_text().strip()) if suite.exists() else Apt()
+    release = (kernel_dir / 'release').read_text().strip()
+    return apt_of(suite.read_text().strip() if suite.exists() else None,
+                  series_parts(release)[1])
 
 
 def package_file(apt, package, version=None):
@@ -212,8 +252,9 @@ def package_file(apt, package, version=None):
     store.mkdir(parents=True, exist_ok=True)
 
     def cached(folder):
-        pattern = f'{glob.escape(package)}_{version or "*"}_*.deb'
-        found = sorted(folder.glob(pattern), key=lambda p: p.stat().st_mtime)
+        found = [path for architecture in (apt.architecture, 'all') for path in
+                 folder.glob(f'{glob.escape(package)}_{version or "*"}_{architecture}.deb')]
+        found.sort(key=lambda path: path.stat().st_mtime)
         return found[-1] if found else None
 
     def attempt():
@@ -251,14 +292,15 @@ def field(deb, name):
 
 def release_of(series, update=False):
     """The kernel release that a series (or a release) stands for in this cache."""
-    if series.endswith('-amd64'):
+    if '-cloud-' in series:
         return series
-    if not re.fullmatch(r'\d+\.(\d+|x)', series):
-        raise Trouble(f"'{series}' is neither a series (6.12) nor a full kernel release")
+    if not re.fullmatch(r'\d+\.(\d+|x)(-arm64)?', series):
+        raise Trouble(f"'{series}' is neither a series (6.12, 6.12-arm64) nor a full kernel "
+                      f"release")
     choice = cache_dir() / f'series-{series}'
     if update or not choice.exists():
         apt = apt_of_series(series)
-        if update and isinstance(apt, SuiteApt):
+        if update and isinstance(apt, OwnApt):
             apt.update()  # nobody else does it
         release = apt.newest_release(series)
         choice.parent.mkdir(parents=True, exist_ok=True)
@@ -303,7 +345,7 @@ def kernel(series, update=False):
             run(depmod, '-b', work, release)
             (work / 'version').write_text(version + '\n')
             (work / 'release').write_text(release + '\n')
-            if isinstance(apt, SuiteApt):
+            if isinstance(apt, OwnApt) and apt.suite:
                 (work / 'suite').write_text(apt.suite + '\n')
     return final
 
@@ -329,7 +371,10 @@ def headers(series):
         depends = field(deb, 'Depends')
         others = [re.search(pattern, depends).group() for pattern in
                   (r'linux-headers-[^ ,]+-common\b', r'linux-kbuild-[^ ,]+')]
-        debs = [deb] + [package_file(apt, package, version) for package in others]
+        # What kbuild runs must run here, whatever it builds for.
+        here = apt_of(apt.suite if isinstance(apt, OwnApt) else None, ARCHITECTURES[0])
+        debs = [deb] + [package_file(here if 'kbuild' in package else apt, package, version)
+                        for package in others]
         with new_dir(final) as work:
             for each in debs:
                 unpack(each, work)
@@ -379,6 +424,21 @@ def vmlinux(series):
         finally:
             part.unlink(missing_ok=True)
     return final
+
+
+# --- programs of another architecture -------------------------------------------------
+
+def program(package, path, architecture, *libraries):
+    """A program of a package, to be run in a virtual machine, in a root with other packages
+    that it needs."""
+    final = cache_dir() / f'{package}-{architecture}'
+    if not final.exists():
+        with cache_lock():
+            if not final.exists():
+                with new_dir(final) as work:
+                    for each in (package, *libraries):
+                        unpack(package_file(apt_of(None, architecture), each), work)
+    return final / path
 
 
 # --- the tools that we are compared with ----------------------------------------------
@@ -465,6 +525,9 @@ def main():
     verbs = parser.add_subparsers(dest='verb', required=True, metavar='VERB')
     for verb in 'kernel', 'headers', 'vmlinux':
         verbs.add_parser(verb).add_argument('series', metavar='SERIES')
+    one = verbs.add_parser('program')
+    for name in 'package', 'path', 'architecture':
+        one.add_argument(name, metavar=name.upper())
     verbs.add_parser('peers')
     verbs.add_parser('all')
     arguments = parser.parse_args()
@@ -472,8 +535,10 @@ def main():
     try:
         if arguments.verb == 'peers':
             print(peers())
+        elif arguments.verb == 'program':
+            print(program(arguments.package, arguments.path, arguments.architecture))
         elif arguments.verb == 'all':
-            for series in (*SERIES, *OTHER_SUITES):
+            for series in (*SERIES, *OTHER_SUITES, *ARM64_SERIES):
                 print(kernel(series, arguments.update))
                 print(headers(series))
                 print(vmlinux(series))

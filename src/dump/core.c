@@ -96,7 +96,7 @@ static void gather_knowledge(struct gather *g)
 {
 	const struct kallsyms *kallsyms;
 	const struct types *types;
-	const struct unwinder *unwinder;
+	const void *unwinder;
 	struct err why = { 0 };
 	uint64_t vaddr;
 

@@ -39,6 +39,7 @@
 #include "dump/select.h"
 #include "dump/writer_diskdump.h"
 #include "dump/writer_elf.h"
+#include "kernel/arch.h"
 
 #define UNIT_PAGES	  4096
 #define UNITS_PER_CHUNK	  (SELECTION_CHUNK_PAGES / UNIT_PAGES)
@@ -597,7 +598,9 @@ static int engine_begin_elf(struct engine *engine, struct kernel *kernel,
 			    const struct diskdump_facts *facts, struct err *err)
 {
 	_cleanup_free struct image_load *loads = NULL;
-	struct elfdump_facts elf = { .machine = image_info(engine->image)->machine,
+	struct elfdump_facts elf = { .machine =
+					     kernel ? kernel_arch(kernel)->machine
+						    : image_info(engine->image)->machine,
 				     .notes = facts->notes,
 				     .notes_size = facts->notes_size };
 	int r = engine_select(engine, kernel, err);

@@ -18,9 +18,6 @@
 #include "explain/signature.h"
 #include "kernel/printk.h"
 
-/* How far a story goes on after the line that begins it. */
-#define CAUSE_STORY_LINES 400
-
 struct cause {
 	char text[256];	   /* the sentence; "" unknown */
 	char title[160];   /* "" unknown */
@@ -49,8 +46,5 @@ enum cause_pick {
  */
 int cause_find(const struct printk_log *log, enum cause_pick pick,
 	       const struct oops_frame *fallback, struct cause *ret, struct err *err);
-
-/* Is this function only the way to where a crash is noticed: panic(), locks, copies? */
-bool cause_is_plumbing(const char *function);
 
 #endif

@@ -10,12 +10,14 @@
  */
 #include "explain/cause_table.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 
 #define PANIC "Kernel panic - not syncing: "
 
 /* clang-format off */
-const struct cause_row cause_rows[] = {
+static const struct cause_row cause_rows[] = {
 	/* The last word, where it tells the cause itself. */
 	{ PANIC "sysrq triggered crash", NULL, CAUSE_PANIC, .function = FUNCTION_NONE,
 	  .title = "sysrq: crash",
@@ -32,7 +34,7 @@ const struct cause_row cause_rows[] = {
 	{ PANIC "stack-protector: Kernel stack is corrupted in", NULL, CAUSE_PANIC,
 	  .title = "kernel panic: stack is corrupted{f}",
 	  .text = "the kernel stack was overwritten (stack protector){in}" },
-	{ PANIC "corrupted stack end detected", NULL, CAUSE_PANIC, .function = FUNCTION_TRACE,
+	{ PANIC "corrupted stack end detected", NULL, CAUSE_PANIC, .function = FUNCTION_ENTRY,
 	  .title = "kernel panic: corrupted stack end{f}",
 	  .text = "the end of a kernel stack was overwritten{in}{by}" },
 	{ PANIC "Out of memory: ", NULL, CAUSE_PANIC, .function = FUNCTION_NONE,
@@ -133,7 +135,7 @@ const struct cause_row cause_rows[] = {
 	  .title = "BUG: unable to handle kernel", .text = "bad pointer" },
 
 	/* Stacks. */
-	{ "stack guard page was hit at ", NULL, CAUSE_FATAL, CAPTURE_ADDRESS, FUNCTION_TRACE,
+	{ "stack guard page was hit at ", NULL, CAUSE_FATAL, CAPTURE_ADDRESS, FUNCTION_ENTRY,
 	  .title = "BUG: stack guard page was hit{f}",
 	  .text = "kernel stack overflow{in}" },
 	{ "BUG: IRQ stack overflow", NULL, CAUSE_FATAL, .title = "BUG: IRQ stack overflow{f}",
@@ -167,7 +169,7 @@ const struct cause_row cause_rows[] = {
 	  .title = "WARNING: ODEBUG bug{f}", .text = "misuse of a timer or work item{in}: {rest}" },
 	{ "ODEBUG: ", " object type: ", CAUSE_WARNING, .function = FUNCTION_TRACE,
 	  .title = "WARNING: ODEBUG bug{f}", .text = "misuse of a timer or work item{in}: {rest}" },
-	{ "BUG: Bad page state in process ", NULL, CAUSE_REPORT, .function = FUNCTION_TRACE,
+	{ "BUG: Bad page state in process ", NULL, CAUSE_REPORT, .function = FUNCTION_FIRST,
 	  .title = "BUG: Bad page state{f}", .text = "a page in a bad state{in}" },
 	{ "BUG: Bad page map in process ", NULL, CAUSE_REPORT, .function = FUNCTION_NONE,
 	  .title = "BUG: Bad page map", .text = "a bad page table entry" },
@@ -184,22 +186,22 @@ const struct cause_row cause_rows[] = {
 	{ "BUG: KASAN: double-free or invalid-free", NULL, CAUSE_REPORT,
 	  .function = FUNCTION_TRACE,
 	  .title = "KASAN: invalid-free{f}", .text = "double or invalid free{in} (KASAN)" },
-	{ "BUG: KASAN: ", " in ", CAUSE_REPORT, CAPTURE_WORD, FUNCTION_TRACE,
+	{ "BUG: KASAN: ", " in ", CAUSE_REPORT, CAPTURE_WORD, FUNCTION_LINE,
 	  .title = "KASAN: {word}{Access}{f}", .text = "{word} ({access}){in} (KASAN)" },
 	{ "BUG: KMSAN: ", " in ", CAUSE_REPORT, CAPTURE_WORD, FUNCTION_TRACE,
 	  .title = "KMSAN: {word}{f}", .text = "{word}{in} (KMSAN)" },
 	{ "BUG: KCSAN: ", " in ", CAUSE_REPORT, CAPTURE_WORD, FUNCTION_NONE,
 	  .title = "KCSAN: {generic}", .text = "{rest} (KCSAN)" },
-	{ "BUG: KFENCE: memory corruption", NULL, CAUSE_REPORT, .function = FUNCTION_TRACE,
+	{ "BUG: KFENCE: memory corruption", NULL, CAUSE_REPORT, .function = FUNCTION_LINE,
 	  .title = "KFENCE: memory corruption{f}", .text = "memory corruption{in} (KFENCE)" },
 	{ "BUG: KFENCE: invalid free", NULL, CAUSE_REPORT, .function = FUNCTION_TRACE,
 	  .title = "KFENCE: invalid free{f}", .text = "invalid free{in} (KFENCE)" },
-	{ "BUG: KFENCE: invalid ", NULL, CAUSE_REPORT, CAPTURE_WORD, FUNCTION_TRACE,
+	{ "BUG: KFENCE: invalid ", NULL, CAUSE_REPORT, CAPTURE_WORD, FUNCTION_LINE,
 	  .title = "KFENCE: invalid {word}{f}", .text = "invalid {word}{in} (KFENCE)" },
-	{ "BUG: KFENCE: use-after-free ", NULL, CAUSE_REPORT, CAPTURE_WORD, FUNCTION_TRACE,
+	{ "BUG: KFENCE: use-after-free ", NULL, CAUSE_REPORT, CAPTURE_WORD, FUNCTION_LINE,
 	  .title = "KFENCE: use-after-free {word}{f}",
 	  .text = "use after free ({word}){in} (KFENCE)" },
-	{ "BUG: KFENCE: out-of-bounds ", NULL, CAUSE_REPORT, CAPTURE_WORD, FUNCTION_TRACE,
+	{ "BUG: KFENCE: out-of-bounds ", NULL, CAUSE_REPORT, CAPTURE_WORD, FUNCTION_LINE,
 	  .title = "KFENCE: out-of-bounds {word}{f}",
 	  .text = "out of bounds ({word}){in} (KFENCE)" },
 	{ "UBSAN: Undefined behaviour in ", NULL, CAUSE_REPORT, CAPTURE_PLACE, FUNCTION_TRACE,
@@ -210,6 +212,8 @@ const struct cause_row cause_rows[] = {
 	  .title = "memory leak{f}", .text = "memory leak{in}" },
 
 	/* BUG() and its kin. */
+	{ "kernel BUG at lib/list_debug.c:", NULL, CAUSE_FATAL, .function = FUNCTION_TRACE,
+	  .title = "BUG: corrupted list{f}", .text = "a linked list is corrupted{in}" },
 	{ "kernel BUG at ", NULL, CAUSE_FATAL, CAPTURE_PLACE,
 	  .title = "kernel BUG{f}", .text = "kernel BUG{place}{in}" },
 	{ "Internal error: Oops - BUG: ", NULL, CAUSE_DETAIL, .title = "kernel BUG{f}",
@@ -243,20 +247,20 @@ const struct cause_row cause_rows[] = {
 	{ "Oops: ", "[#", CAUSE_DETAIL, .title = "Oops{f}", .text = "oops{in}" },
 
 	/* Something hung. */
-	{ "soft lockup - ", NULL, CAUSE_REPORT, CAPTURE_LOCKUP, FUNCTION_TRACE,
+	{ "soft lockup - ", NULL, CAUSE_REPORT, CAPTURE_LOCKUP, FUNCTION_ENTRY,
 	  .title = "BUG: soft lockup{f}",
 	  .text = "soft lockup: {cpu} hung in the kernel{in}{by}" },
 	{ "Watchdog detected hard LOCKUP on cpu ", NULL, CAUSE_REPORT, CAPTURE_CPU,
 	  .title = "BUG: hard lockup{f}",
 	  .text = "hard lockup: {cpu} took no interrupts{in}" },
-	{ "detected stall on CPU", NULL, CAUSE_REPORT, .function = FUNCTION_TRACE,
+	{ "detected stall on CPU", NULL, CAUSE_REPORT, .function = FUNCTION_ENTRY,
 	  .title = "INFO: rcu detected stall{f}", .text = "RCU stall{in}" },
-	{ "self-detected stall on CPU", NULL, CAUSE_REPORT, .function = FUNCTION_TRACE,
+	{ "self-detected stall on CPU", NULL, CAUSE_REPORT, .function = FUNCTION_ENTRY,
 	  .title = "INFO: rcu detected stall{f}", .text = "RCU stall{in}" },
-	{ "detected stalls on CPUs/tasks", NULL, CAUSE_REPORT, .function = FUNCTION_TRACE,
+	{ "detected stalls on CPUs/tasks", NULL, CAUSE_REPORT, .function = FUNCTION_ENTRY,
 	  .title = "INFO: rcu detected stall{f}", .text = "RCU stall{in}" },
 	{ "detected expedited stalls on CPUs/tasks", NULL, CAUSE_REPORT,
-	  .function = FUNCTION_TRACE,
+	  .function = FUNCTION_ENTRY,
 	  .title = "INFO: rcu detected stall{f}", .text = "RCU stall{in}" },
 	{ "INFO: task ", " blocked for more than ", CAUSE_REPORT, CAPTURE_TASK, FUNCTION_TRACE,
 	  .title = "INFO: task hung{f}", .text = "{task} hung{in}" },
@@ -285,39 +289,39 @@ const struct cause_row cause_rows[] = {
 	  .title = "BUG: using __this_cpu_read() in preemptible code{f}",
 	  .text = "per-CPU data used where the task may move{in}" },
 	{ "possible circular locking dependency detected", NULL, CAUSE_WARNING,
-	  .function = FUNCTION_TRACE,
+	  .function = FUNCTION_LOCK,
 	  .title = "possible deadlock{f}", .text = "possible deadlock{in}" },
-	{ "possible recursive locking detected", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "possible recursive locking detected", NULL, CAUSE_WARNING, .function = FUNCTION_LOCK,
 	  .title = "possible deadlock{f}", .text = "possible deadlock{in}" },
 	{ "possible irq lock inversion dependency detected", NULL, CAUSE_WARNING,
-	  .function = FUNCTION_TRACE,
+	  .function = FUNCTION_LOCK,
 	  .title = "possible deadlock{f}", .text = "possible deadlock{in}" },
-	{ "-safe -> ", "lock order detected", CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "-safe -> ", "lock order detected", CAUSE_WARNING, .function = FUNCTION_FIRST,
 	  .title = "possible deadlock{f}", .text = "possible deadlock{in}" },
 	{ "BUG: Invalid wait context", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
 	  .title = "WARNING: locking bug{f}", .text = "a lock of the wrong kind{in}" },
 	{ "inconsistent lock state", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
 	  .title = "inconsistent lock state{f}", .text = "inconsistent lock state{in}" },
-	{ "WARNING: bad unlock balance detected", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "WARNING: bad unlock balance detected", NULL, CAUSE_WARNING, .function = FUNCTION_FIRST,
 	  .title = "WARNING: bad unlock balance{f}", .text = "a lock freed that was not held{in}" },
-	{ "BUG: bad unlock balance detected", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "BUG: bad unlock balance detected", NULL, CAUSE_WARNING, .function = FUNCTION_FIRST,
 	  .title = "BUG: bad unlock balance{f}", .text = "a lock freed that was not held{in}" },
-	{ "bad unlock balance detected", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "bad unlock balance detected", NULL, CAUSE_WARNING, .function = FUNCTION_FIRST,
 	  .title = "BUG: bad unlock balance{f}", .text = "a lock freed that was not held{in}" },
-	{ "WARNING: held lock freed", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "WARNING: held lock freed", NULL, CAUSE_WARNING, .function = FUNCTION_LOCK,
 	  .title = "WARNING: held lock freed{f}", .text = "a held lock was freed{in}" },
-	{ "BUG: held lock freed", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "BUG: held lock freed", NULL, CAUSE_WARNING, .function = FUNCTION_LOCK,
 	  .title = "BUG: held lock freed{f}", .text = "a held lock was freed{in}" },
-	{ "WARNING: Nested lock was not taken", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "WARNING: Nested lock was not taken", NULL, CAUSE_WARNING, .function = FUNCTION_LOCK,
 	  .title = "WARNING: nested lock was not taken{f}", .text = "a nested lock was not taken{in}" },
-	{ "WARNING: nested lock was not taken", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
+	{ "WARNING: nested lock was not taken", NULL, CAUSE_WARNING, .function = FUNCTION_LOCK,
 	  .title = "WARNING: nested lock was not taken{f}", .text = "a nested lock was not taken{in}" },
 	{ "BUG: lock held when returning to user space", NULL, CAUSE_WARNING,
-	  .function = FUNCTION_TRACE,
+	  .function = FUNCTION_LOCK,
 	  .title = "BUG: lock held when returning to user space{f}",
 	  .text = "a lock was held when returning to user space{in}" },
 	{ "lock held when returning to user space", NULL, CAUSE_WARNING,
-	  .function = FUNCTION_TRACE,
+	  .function = FUNCTION_LOCK,
 	  .title = "BUG: lock held when returning to user space{f}",
 	  .text = "a lock was held when returning to user space{in}" },
 	{ "WARNING: suspicious RCU usage", NULL, CAUSE_WARNING, .function = FUNCTION_TRACE,
@@ -341,6 +345,18 @@ const struct cause_row cause_rows[] = {
 	  .function = FUNCTION_NONE,
 	  .title = "WARNING: kernel stack frame pointer has bad value",
 	  .text = "a stack that could not be walked" },
+	{ "WARNING: CPU: ", " at kernel/locking/lockdep.c:", CAUSE_WARNING,
+	  .function = FUNCTION_TRACE, .title = "WARNING: locking bug{f}",
+	  .text = "a bug in locking{in}" },
+	{ "WARNING: CPU: ", " at lib/kobject.c:", CAUSE_WARNING, .function = FUNCTION_TRACE,
+	  .title = "WARNING: kobject bug{f}", .text = "a kobject was misused{in}" },
+	{ "WARNING: CPU: ", " at lib/refcount.c:", CAUSE_WARNING, .function = FUNCTION_TRACE,
+	  .title = "WARNING: refcount bug{f}", .text = "a reference count went wrong{in}" },
+	{ "WARNING: CPU: ", " at lib/debugobjects.c:", CAUSE_WARNING,
+	  .function = FUNCTION_TRACE, .title = "WARNING: ODEBUG bug{f}",
+	  .text = "misuse of a timer or work item{in}" },
+	{ "WARNING: CPU: ", " at mm/vmalloc.c:", CAUSE_WARNING, .function = FUNCTION_TRACE,
+	  .title = "WARNING: zero-size vmalloc{f}", .text = "vmalloc() of no bytes{in}" },
 	{ "WARNING: CPU: ", " at ", CAUSE_WARNING, CAPTURE_PLACE,
 	  .title = "WARNING{f}", .text = "a kernel warning{place}{in}" },
 	{ "WARNING: at ", NULL, CAUSE_WARNING, CAPTURE_PLACE,
@@ -348,106 +364,24 @@ const struct cause_row cause_rows[] = {
 	{ "WARNING: ", ", CPU#", CAUSE_WARNING, .title = "WARNING{f}",
 	  .text = "a kernel warning{in}" },
 
+	{ "VFS: Close: file count is 0", NULL, CAUSE_WARNING, .function = FUNCTION_NONE,
+	  .title = "VFS: Close: file count is zero (use-after-free)",
+	  .text = "a file was closed more often than opened" },
+
 	/* Asked for; an old kernel shows it as the NULL write that follows. */
 	{ "Trigger a crash", NULL, CAUSE_FATAL, .function = FUNCTION_NONE,
 	  .title = "sysrq: crash", .text = "crash triggered by sysrq (c){by}" },
 };
-const size_t cause_row_count = ARRAY_SIZE(cause_rows);
-
-const char *const cause_plumbing[] = {
-	/* Telling of trouble. */
-	"panic", "vpanic", "nmi_panic", "panic_*", "dump_stack*", "__dump_stack", "show_stack*",
-	"show_trace*", "show_regs*", "__show_regs", "dump_backtrace*", "dump_trace", "warn_*",
-	"__warn*", "report_bug*", "fixup_bug*", "handle_bug*", "die", "die_*", "__die*", "oops_*",
-	"printk*", "_printk*", "vprintk*", "__panic*", "crash_kexec*", "__crash_kexec*",
-	"machine_kexec*", "native_machine*", "check_panic_on_warn", "end_report*",
-	"print_address_description*", "print_report*", "print_bad_page*", "bad_page*",
-	"print_*_bug*", "print_circular*", "print_usage*", "print_unlock*", "print_freed*",
-	"print_deadlock*", "print_bad_*", "print_cpu_stall*", "print_other_cpu_stall*",
-	"rcu_dump_cpu_stacks*", "rcu_check_*", "rcu_pending*", "rcu_sched_clock_irq*",
-	"check_cpu_stall*", "rcu_check_callbacks*", "lockdep_*", "__lock_acquire*",
-	"lock_acquire*", "lock_release*", "__lock_release*", "check_prev*", "check_noncircular*",
-	"check_deadlock*", "validate_chain*", "mark_lock*", "mark_held*", "valid_state*",
-	"register_lock_class*", "assign_lock_key*", "lookup_lock*", "check_wait_context*",
-	"look_up_lock_class*", "__might_sleep*", "___might_sleep*", "__might_resched*",
-	"might_fault", "__might_fault", "check_preemption_disabled*", "debug_smp_processor_id",
-	"__this_cpu_preempt_check", "sched_show_task*", "dump_cpu_task*", "trigger_*", "nmi_trigger*",
-	"nmi_cpu_backtrace*", "arch_trigger*", "rcu_lockdep_current*", "watchdog*",
-	"__schedule_bug*", "schedule_debug*", "lockdep", "spin_dump", "spin_bug", "rwlock_bug",
-	"do_raw_*", "debug_print_object*", "debug_object_*", "debug_check_no_obj*",
-	"__debug_check_no_obj*", "debug_hrtimer*", "debug_timer*", "debug_check_no_locks*",
-	"slab_bug", "slab_err", "object_err", "report_*", "debug_*", "__slab_err*",
-	"perf_trace_*", "trace_*", "check_flags*", "ubsan_*", "__ubsan_*", "handle_overflow*",
-	"val_to_string*", "fail_dump", "should_fail*", "should_failslab*", "fault_create*",
-
-	/* Ways in from an exception or interrupt, and the bottom of a stack. */
-	"asm_*", "exc_*", "do_error_trap*", "do_trap*", "do_general_protection", "do_double_fault*",
-	"do_invalid_op*", "do_int3*", "do_divide_error*", "do_page_fault*", "__do_page_fault*",
-	"page_fault*", "no_context*", "bad_area*", "__bad_area*", "do_user_addr_fault*",
-	"do_kern_addr_fault*", "page_fault_oops*", "kernelmode_fixup*", "general_protection",
-	"invalid_op", "divide_error", "error_*", "ret_from_*", "entry_*", "do_syscall_64*",
-	"do_SYSENTER*", "do_fast_syscall*", "do_int80*", "__do_fast_syscall*", "system_call*",
-	"common_interrupt*", "apic_timer_interrupt*", "smp_apic_timer*", "sysvec_*",
-	"__sysvec_*", "irq_exit*", "__irq_exit*", "irq_enter*", "do_softirq*", "__do_softirq*",
-	"invoke_softirq*", "handle_softirqs*", "run_ksoftirqd", "local_apic_timer*",
-	"hrtimer_interrupt*", "__hrtimer_run*", "__run_hrtimer*", "tick_*", "update_process_times*",
-	"nmi", "end_repeat_nmi", "do_nmi", "default_do_nmi", "first_nmi", "instr_sysvec*",
-	"el0_*", "el1_*", "el1h_*", "el0t_*", "do_mem_abort*", "do_translation_fault*",
-	"do_undefinstr*", "bug_handler*", "brk_handler*", "do_debug_exception*",
-	"do_el0_*", "invoke_syscall*", "__invoke_syscall*", "vector_*", "__dabt_*", "__irq_*",
-	"kthread", "worker_thread*", "process_one_work*", "process_scheduled_works*",
-	"smpboot_thread_fn*", "x64_sys_call", "do_sys_call*", "arch_call_rest_init",
-
-	"__do_kernel_fault*", "do_bad_area*", "do_tag_check_fault*", "do_sp_pc*",
-	"smp_trace_apic*", "skb_panic*", "skb_over_panic*", "skb_under_panic*", "assertfail*",
-	"rust_helper_*", "rust_begin_unwind*", "__reiserfs_panic*", "rcu_gp_*", "__switch_to*",
-	"__do_sys_*_noop", "irqentry_*",
-
-	/* Waiting and locking: whoever called is of interest. */
-	"schedule*", "__schedule*", "context_switch*", "preempt_schedule*", "io_schedule*",
-	"wait_for_*", "__wait_for_*", "do_wait_for_*", "wait_on_bit*", "__wait_on_bit*",
-	"out_of_line_wait_on*", "bit_wait*", "prepare_to_wait*", "down_*", "__down_*", "up_*",
-	"__up_*", "down", "up", "rwsem_*", "call_rwsem*", "mutex_*", "__mutex_*", "ww_mutex_*",
-	"__ww_mutex*", "rt_mutex*", "__rt_mutex*", "percpu_down*", "__percpu_down*",
-	"percpu_rwsem*", "_raw_*", "__raw_*", "raw_spin*", "spin_*", "queued_*", "native_queued*",
-	"pv_queued*", "__pv_queued*", "pv_wait*", "read_lock*", "write_lock*", "read_unlock*",
-	"write_unlock*", "local_bh_*", "__local_bh*", "seqcount*", "read_seq*", "lock_sock_nested",
-	"__lock_sock", "usleep*", "msleep*", "cond_resched*",
-	"_cond_resched*", "__cond_resched*", "osq_lock*", "__down", "finish_wait", "complete*",
-	"retint_*", "___preempt_schedule*", "pipe_lock*", "ldsem_*", "kthread_stop*", "wait_on_page_*", "folio_wait_*",
-	"__seqprop*", "rcu_read_lock*", "kthread_should_*",
-
-	/* Memory, copies, strings, lists, counts. */
-	"kasan_*", "__kasan*", "check_memory_region*", "__asan_*", "__hwasan*", "kmsan_*",
-	"__msan_*", "kcsan_*", "__tsan_*", "kfence_*", "__kfence*", "__sanitizer*", "memcpy*",
-	"__memcpy*", "memset*", "__memset*", "memmove*", "__memmove*", "memcmp*", "memchr*",
-	"memscan*", "strlen*", "strnlen*", "strcmp*", "strncmp*", "strcpy*",
-	"strlcpy*", "strscpy*", "strstr*", "strchr*", "strnchr*", "strcat*", "strncpy*",
-	"copy_to_user*", "copy_from_user*", "_copy_*", "__copy_*", "copy_user*", "rep_movs*",
-	"instrument_*", "check_object_size*", "__check_object_size*", "usercopy_*", "kmalloc*",
-	"__kmalloc*", "kmem_cache_*", "__kmem_cache*", "kfree*", "kvfree*", "kzalloc*", "kcalloc*",
-	"kvmalloc*", "vmalloc*", "__vmalloc*", "vzalloc*", "slab_*", "__slab_*", "___slab_*",
-	"cache_*", "__cache_*", "alloc_pages*", "__alloc_pages*", "__get_free_pages*",
-	"free_debug*", "alloc_debug*", "krealloc*", "kmemdup*", "__do_kmalloc*", "do_slab_free*",
-	"__list_*", "list_*", "hlist_*", "rb_*", "refcount_*", "__refcount*", "kref_*", "atomic_*",
-	"arch_atomic*", "atomic64_*", "test_bit", "set_bit*", "clear_bit*", "variable_test_bit",
-	"constant_test_bit", "_test_bit*", "test_and_*", "__set_bit*", "__fortify*",
-	"fortify_*", "sized_strscpy*", "kobject_*", "__kobject*", "_find_*", "bitmap_*",
-	"qlink_*", "quarantine_*", "set_track*", "stack_trace*", "save_stack*",
-	"get_page_from_freelist*", "__read_once*", "__write_once*", "__compiletime*",
-	"kmemleak_*", "create_object*", "sock_kmalloc*", "__rb_*", "radix_tree_node_*", "xas_*",
-	"hex_dump*", "pointer", "vsnprintf*", "crc16*", "crc32*", "_atomic_dec*", "memdup_user*",
-	"alloc_page_interleave*", "___kmalloc*", "free_large_kmalloc*", "post_alloc_hook*",
-	"copy_page_to_iter*", "simple_copy_to_iter*", "arch_stack_walk*", "folio_unlock*",
-	"unlock_page", "pskb_expand_head*", "__alloc_skb*", "strnstr", "string*", "hex_string*", "__x86_indirect*", "__stack_chk_fail*",
-	"__check_heap_object*", "proc_register*", "__proc_*", "proc_mkdir*", "proc_create*", "create_nod*", "krealloc*",
-
-	/* Work items, timers and their like. */
-	"flush_work*", "__flush_work*", "cancel_work*", "__cancel_work*",
-	"queue_work*", "__queue_work*", "call_timer_fn*", "expire_timers*", "__run_timers*",
-	"del_timer*", "try_to_del_timer*", "mod_timer*", "__mod_timer*", "add_timer*",
-	"cancel_delayed_work*", "try_to_grab_pending*", "work_is_static_object*",
-	"hrtimer_*", "timer_*", "init_timer*",
-};
-const size_t cause_plumbing_count = ARRAY_SIZE(cause_plumbing);
 /* clang-format on */
+
+const struct cause_row *cause_row_find(const char *line)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cause_rows); i++) {
+		const struct cause_row *row = &cause_rows[i];
+		const char *at = strstr(line, row->words);
+
+		if (at && (!row->then || strstr(at + strlen(row->words), row->then)))
+			return row;
+	}
+	return NULL;
+}

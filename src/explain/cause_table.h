@@ -30,6 +30,14 @@ enum cause_capture {
 enum cause_function {
 	FUNCTION_IP = 0, /* where the CPU was, else the trace */
 	FUNCTION_TRACE,	 /* the first frame that is no plumbing, else where the CPU was */
+	FUNCTION_FIRST,	 /* the same, also of traces of the past that are listed before */
+	FUNCTION_LINE,	 /* in the line itself, else as TRACE */
+	FUNCTION_LOCK, /* where the lock was taken: "at: func+0x12/0x40", else as TRACE */
+	/*
+	 * What the kernel was asked to do: the system call, the work item, the timer. A
+	 * CPU that hangs is somewhere else in each report of one hang.
+	 */
+	FUNCTION_ENTRY,
 	FUNCTION_NONE,
 };
 
@@ -55,13 +63,7 @@ struct cause_row {
 	const char *text;
 };
 
-/* In this order; the first that fits wins. */
-extern const struct cause_row cause_rows[];
-extern const size_t cause_row_count;
-
-/* Names of functions that say nothing of a cause; '*' at either end stands for anything.
- */
-extern const char *const cause_plumbing[];
-extern const size_t cause_plumbing_count;
+/* The first row, from the particular to the general, that fits; NULL: none. */
+const struct cause_row *cause_row_find(const char *line);
 
 #endif

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool oops_same_caller(uint32_t a, uint32_t b)
+{
+	return a == b || !a || !b;
+}
+
 static size_t count_lines(const struct printk_record *record)
 {
 	const char *p = record->text, *end = p + record->text_size;
@@ -160,6 +165,33 @@ static bool parse_inlined(const char *p, struct oops_frame *ret)
 	return copy_name(p, size, ret->function, sizeof(ret->function));
 }
 
+/* "(func) from [<" */
+static bool parse_called(const char *p, struct oops_frame *ret)
+{
+	const char *end = p;
+
+	while (is_name_char(*end))
+		end++;
+	if (strncmp(end, ") from [<", strlen(") from [<")) != 0)
+		return false;
+	ret->module[0] = '\0';
+	return copy_name(p, (size_t)(end - p), ret->function, sizeof(ret->function));
+}
+
+bool oops_is_trace_header(const char *line)
+{
+	static const char *const words[] = { "Call Trace:", "Call trace:", "Backtrace:",
+					     "backtrace:" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		const char *at = strstr(line, words[i]);
+
+		if (at && at[strlen(words[i])] == '\0')
+			return true;
+	}
+	return false;
+}
+
 bool oops_parse_frame(const char *line, struct oops_frame *ret)
 {
 	const char *p = skip_addresses(line);
@@ -171,17 +203,18 @@ bool oops_parse_frame(const char *line, struct oops_frame *ret)
 	}
 	if (p == line) // a frame is indented, or has an address
 		return false;
-	if (p[0] == '(' && p[1])
-		p++;
 	ret->is_reliable = is_reliable;
+	if (p[0] == '(')
+		return parse_called(p + 1, ret) || parse_symbol(p + 1, ret);
 	return parse_symbol(p, ret) || parse_inlined(p, ret);
 }
 
 bool oops_parse_ip(const char *line, struct oops_frame *ret)
 {
-	static const char *const words[] = { "RIP: 0010:", "RIP: e030:", "RIP: ",
-					     "EIP: 0060:", "EIP: ",	 "IP: ",
-					     "pc : ",	   "PC is at ",	 "epc : " };
+	static const char *const words[] = {
+		"RIP: 0010:", "RIP: e030:", "RIP: ",	 "EIP: 0060:", "EIP: ",
+		"IP: ",	      "pc : ",	    "PC is at ", "epc : ",     "NIP "
+	};
 	const char *p = skip_spaces(line);
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -259,26 +292,32 @@ bool oops_parse_who(const char *line, struct oops_who *ret)
 
 void oops_plain_function(const char *function, char *ret, size_t size)
 {
-	static const char *const prefixes[] = { "__x64_sys_",
-						"__ia32_sys_",
-						"__arm64_sys_",
-						"__se_sys_",
-						"__do_sys_",
-						"__ia32_compat_sys_",
-						"__se_compat_sys_",
-						"__do_compat_sys_",
-						"SYSC_",
-						"SyS_",
-						"C_SYSC_",
-						"compat_SyS_",
-						"ksys_" };
+	static const struct {
+		const char *prefix, *instead;
+	} prefixes[] = {
+		{ "__x64_sys_", "sys_" },
+		{ "__ia32_sys_", "sys_" },
+		{ "__arm64_sys_", "sys_" },
+		{ "__se_sys_", "" },
+		{ "__do_sys_", "" },
+		{ "__ia32_compat_sys_", "" },
+		{ "__se_compat_sys_", "" },
+		{ "__do_compat_sys_", "" },
+		{ "SYSC_", "" },
+		{ "SyS_", "" },
+		{ "C_SYSC_", "" },
+		{ "compat_SyS_", "" },
+		{ "ksys_", "" },
+	};
 	static const char *const suffixes[] = { ".isra.", ".constprop.", ".part.",
 						".cold", ".llvm." };
+	const char *instead = "";
 	size_t length;
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		if (!strncmp(function, prefixes[i], strlen(prefixes[i]))) {
-			function += strlen(prefixes[i]);
+		if (!strncmp(function, prefixes[i].prefix, strlen(prefixes[i].prefix))) {
+			function += strlen(prefixes[i].prefix);
+			instead = prefixes[i].instead;
 			break;
 		}
 	}
@@ -289,5 +328,6 @@ void oops_plain_function(const char *function, char *ret, size_t size)
 		if (at && (size_t)(at - function) < length)
 			length = (size_t)(at - function);
 	}
-	snprintf(ret, size, "%.*s", (int)MIN(length, (size_t)INT_MAX), function);
+	snprintf(ret, size, "%s%.*s", instead, (int)MIN(length, (size_t)INT_MAX),
+		 function);
 }

@@ -30,6 +30,9 @@ struct oops_line {
 int oops_lines_new(const struct printk_log *log, struct oops_line **ret,
 		   size_t *ret_count, struct err *err);
 
+/* Both by one task or CPU, as far as can be told. */
+bool oops_same_caller(uint32_t a, uint32_t b);
+
 /* As one printable ASCII string: any other byte is a "?", what is too long is cut. */
 void oops_line_copy(const struct oops_line *line, char ret[static OOPS_LINE_SIZE]);
 
@@ -39,9 +42,15 @@ struct oops_frame {
 	bool is_reliable;
 };
 
-/* " ? func+0x12/0x40 [module]", "[<ffffffff81000000>] func+0x12/0x40", and what a
- * symbolizer makes of an inlined one: "func file.c:12 [inline]". */
+/*
+ * " ? func+0x12/0x40 [module]", "[<ffffffff81000000>] func+0x12/0x40", what a symbolizer
+ * makes of an inlined one: "func file.c:12 [inline]", and the called one of 32-bit ARM's
+ * "[<80242464>] (func) from [<802426bc>] (caller+0x12/0x40)".
+ */
 bool oops_parse_frame(const char *line, struct oops_frame *ret);
+
+/* "Call Trace:", "stack backtrace:": the frames follow. */
+bool oops_is_trace_header(const char *line);
 
 /* Names of one function that differ by compiler and architecture made equal. */
 void oops_plain_function(const char *function, char *ret, size_t size);

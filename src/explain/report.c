@@ -11,6 +11,7 @@
 
 #include "explain/ascii.h"
 #include "explain/cause.h"
+#include "explain/cause_names.h"
 #include "explain/report_tasks.h"
 #include "explain/taint.h"
 #include "kernel/arch.h"

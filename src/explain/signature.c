@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "explain/cause.h"
+#include "explain/cause_names.h"
 #include "explain/oops_text.h"
 
 void signature_add(struct signature *signature, const char *function, const char *module)

@@ -10,10 +10,10 @@
 #include <stddef.h>
 
 /* One more with every change of what goes in: hashes of two versions tell nothing. */
-#define SIGNATURE_VERSION     1
+#define SIGNATURE_VERSION     2
 #define SIGNATURE_FRAMES      5
 #define SIGNATURE_FRAME_SIZE  200
-#define SIGNATURE_STRING_SIZE 24 /* "v1-0123456789abcdef" */
+#define SIGNATURE_STRING_SIZE 24 /* "v2-0123456789abcdef" */
 
 struct signature {
 	char frames[SIGNATURE_FRAMES][SIGNATURE_FRAME_SIZE]; /* "func", "func [module]" */

@@ -173,6 +173,21 @@ size_t image_repack_notes(uint8_t *raw, size_t size)
 	return to;
 }
 
+bool image_notes_end_at(const uint8_t *raw, size_t size, const char *name, uint32_t type)
+{
+	bool is_whole, is_whole_shorter, has_it = false;
+	size_t count = parse_notes(raw, size, NULL, &is_whole);
+	_cleanup_free struct image_note *notes = calloc(count + 1, sizeof(*notes));
+
+	if (!notes || size < NOTE_HEADER_SIZE || !is_whole)
+		return false;
+	parse_notes(raw, size, notes, &is_whole);
+	for (size_t i = 0; i < count; i++)
+		has_it |= notes[i].type == type && strcmp(notes[i].name, name) == 0;
+	return has_it && (parse_notes(raw, size - 4, NULL, &is_whole_shorter) < count ||
+			  !is_whole_shorter);
+}
+
 int image_take_notes(struct image *image, uint8_t *raw, size_t size, struct err *err)
 {
 	bool is_whole;

@@ -52,6 +52,7 @@ struct elf_context {
 	struct elf_list lost;	  /* should be in the file, behind its end */
 	struct elf_list filtered; /* p_filesz ... p_memsz */
 	uint64_t bytes_lost;
+	uint64_t slack; /* less of notes than the headers say: see elf_find_slack() */
 	bool is_32bit;
 	size_t phdr_size;
 };
@@ -381,25 +382,84 @@ static int elf_add_note(struct image *image, const Elf64_Phdr *phdr, uint8_t **n
 	return 0;
 }
 
+/* The end of the last section, which QEMU has behind all memory; 0: none. */
+static uint64_t elf_sections_end(struct image *image, const Elf64_Ehdr *ehdr)
+{
+	uint64_t offset, end = 0;
+	Elf64_Shdr shdr;
+
+	if (ehdr->e_shnum == 0 || ehdr->e_shentsize != sizeof(shdr) ||
+	    !u64_add(ehdr->e_shoff, (ehdr->e_shnum - 1) * sizeof(shdr), &offset) ||
+	    image_file_read(&image->file, offset, &shdr, sizeof(shdr), NULL) < 0 ||
+	    shdr.sh_type != SHT_STRTAB || !u64_add(shdr.sh_offset, shdr.sh_size, &end))
+		return 0;
+	return end;
+}
+
+/*
+ * QEMU takes the SVE registers of the first CPU for the size of each CPU's note, and
+ * writes each as long as it is (target/arm/arch_dump.c, seen in 7.2): there are fewer
+ * notes than the headers say, and memory begins earlier. The file is short by as much,
+ * and just there the notes end. The kernel writes no such note.
+ */
+static int elf_find_slack(struct image *image, const Elf64_Ehdr *ehdr, uint32_t count,
+			  struct err *err)
+{
+	struct elf_context *c = image->context;
+	_cleanup_free uint8_t *notes = NULL;
+	uint64_t end = 0, size, missing;
+	size_t notes_size = 0;
+	Elf64_Phdr phdrs[ELF_PHDR_CHUNK], first;
+	int r;
+
+	if (ehdr->e_machine != EM_AARCH64 || count < 2)
+		return 0;
+	r = elf_read_phdr_chunk(image, ehdr, 0, 1, phdrs, err);
+	if (r < 0)
+		return r;
+	first = phdrs[0];
+	r = elf_read_phdr_chunk(image, ehdr, count - 1, 1, phdrs, err);
+	if (r < 0)
+		return r;
+	size = first.p_filesz;
+	if (first.p_type != PT_NOTE || phdrs[0].p_type != PT_LOAD ||
+	    !u64_add(phdrs[0].p_offset, phdrs[0].p_filesz, &end))
+		return 0;
+	end = MAX(end, elf_sections_end(image, ehdr));
+	if (end <= image->file.size || end - image->file.size >= size ||
+	    size > IMAGE_NOTES_MAX)
+		return 0;
+	missing = end - image->file.size;
+	first.p_filesz -= missing;
+	r = elf_add_note(image, &first, &notes, &notes_size, err);
+	if (r == 0 && image_notes_end_at(notes, notes_size, "LINUX", NT_ARM_SVE))
+		c->slack = missing;
+	return r;
+}
+
 static int elf_read_phdrs(struct image *image, const Elf64_Ehdr *ehdr, uint32_t count,
 			  struct err *err)
 {
+	const struct elf_context *c = image->context;
 	_cleanup_free uint8_t *notes = NULL;
 	size_t notes_size = 0;
 	Elf64_Phdr phdrs[ELF_PHDR_CHUNK];
 	int r = 0;
 
 	for (uint32_t i = 0; i < count && r == 0; i++) {
-		const Elf64_Phdr *phdr = &phdrs[i % ELF_PHDR_CHUNK];
+		Elf64_Phdr *phdr = &phdrs[i % ELF_PHDR_CHUNK];
 
 		if (i % ELF_PHDR_CHUNK == 0)
 			r = elf_read_phdr_chunk(image, ehdr, i,
 						MIN(count - i, ELF_PHDR_CHUNK), phdrs,
 						err);
-		if (r == 0 && phdr->p_type == PT_LOAD)
+		if (r == 0 && phdr->p_type == PT_LOAD) {
+			phdr->p_offset -= c->slack;
 			r = elf_add_load(image, phdr, err);
-		else if (r == 0 && phdr->p_type == PT_NOTE)
+		} else if (r == 0 && phdr->p_type == PT_NOTE) {
+			phdr->p_filesz -= MIN(c->slack, phdr->p_filesz);
 			r = elf_add_note(image, phdr, &notes, &notes_size, err);
+		}
 		if (r < 0)
 			return err_in(err, r, "reading program header %u", i);
 	}
@@ -455,6 +515,8 @@ static int elf_open(struct image *image, struct err *err)
 	r = elf_read_header(image, &ehdr, err);
 	if (r == 0)
 		r = elf_phdr_count(image, &ehdr, &count, err);
+	if (r == 0)
+		r = elf_find_slack(image, &ehdr, count, err);
 	if (r == 0)
 		r = elf_read_phdrs(image, &ehdr, count, err);
 	if (r == 0)

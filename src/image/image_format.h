@@ -91,6 +91,9 @@ void image_set_incomplete(struct image *image, const char *fmt, ...) PRINTF(2, 3
  */
 size_t image_repack_notes(uint8_t *raw, size_t size);
 
+/* Are these whole notes to the last byte, one of them of this name and type? */
+bool image_notes_end_at(const uint8_t *raw, size_t size, const char *name, uint32_t type);
+
 /* Takes over @raw (also on failure), @size bytes of notes one after the other. */
 int image_take_notes(struct image *image, uint8_t *raw, size_t size, struct err *err);
 

@@ -14,7 +14,10 @@
 #include "image/image.h"
 
 struct backtrace;
+struct cpu;
 struct kernel;
+struct stack;
+struct vmcoreinfo;
 
 #define ARCH_REGS_MAX	       40
 #define ARCH_SYSCALL_ARGUMENTS 6
@@ -37,8 +40,11 @@ static inline void regs_set(struct regs *regs, unsigned int i, uint64_t value)
 }
 
 struct arch {
-	const char *name; /* as uname -m: "x86_64" */
+	const char *name; /* as uname -m: "x86_64", "aarch64" */
 	enum image_machine machine;
+
+	/* A key of VMCOREINFO that no other architecture has. */
+	const char *vmcoreinfo_key;
 
 	/* Indexes into struct regs, and the names that a report prints, in its order. */
 	const char *const *reg_names;
@@ -76,15 +82,26 @@ struct arch {
 				  struct err *err);
 
 	/*
-	 * QEMU's note of one CPU, with the registers of the moment of the dump.
+	 * QEMU's own note of one CPU, with the registers of the moment of the dump. NULL:
+	 * QEMU has none of its own for this architecture.
 	 * ERR_NOTFOUND: it is another CPU than that whose per-CPU area is there.
 	 */
 	int (*regs_from_qemu)(const uint8_t *desc, size_t size, uint64_t percpu_offset,
 			      struct regs *ret, struct err *err);
 
+	/* Are these of a program, not of the kernel? */
+	bool (*is_user)(const struct regs *regs);
+
 	/* Registers that a task that is not running left behind: at least ip, sp, fp. */
 	int (*regs_of_sleeper)(struct kernel *kernel, uint64_t task_vaddr,
 			       struct regs *ret, struct err *err);
+
+	/* The CPU's stacks that are no task's: see stack.h. */
+	size_t (*stacks)(struct kernel *kernel, const struct cpu *cpu, struct stack *ret);
+
+	/* What unwind() asks kernel_unwinder() for, made on first use. */
+	int (*unwinder_new)(struct kernel *kernel, void **ret, struct err *err);
+	void (*unwinder_free)(void *unwinder);
 
 	/* See unwind.h. Never fails: a stop and its reason are in the backtrace. */
 	void (*unwind)(struct kernel *kernel, const struct regs *start,
@@ -92,8 +109,12 @@ struct arch {
 };
 
 extern const struct arch arch_x86_64;
+extern const struct arch arch_arm64;
 
-/* NULL if the machine is none that we know. */
-const struct arch *arch_find(enum image_machine machine);
+/*
+ * NULL if the machine is none that we know. A dump that does not say it (QEMU's in the
+ * kdump format, of arm64) is of that which @info speaks of.
+ */
+const struct arch *arch_find(enum image_machine machine, const struct vmcoreinfo *info);
 
 #endif

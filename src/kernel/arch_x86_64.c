@@ -20,40 +20,24 @@
 #include "base/buf.h"
 #include "base/size.h"
 #include "kernel/kernel.h"
+#include "kernel/paging.h"
+#include "kernel/stack.h"
 #include "kernel/unwind_orc.h"
 
 #define KERNEL_MAP_VADDR UINT64_C(0xffffffff80000000) /* __START_KERNEL_map */
 #define KERNEL_IMAGE_MAX GIB			      /* KERNEL_IMAGE_SIZE with KASLR */
 
+#define PAGE_SHIFT    12
+#define LEVEL_BITS    9
 #define TABLE_SIZE    4096
+#define HUGE_SHIFT    30 /* of the largest page */
 #define ENTRY_PRESENT UINT64_C(0x1)
 #define ENTRY_HUGE    UINT64_C(0x80) /* _PAGE_PSE */
 #define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
 
-/* Translations and tables that were used last, each in the one place where it may be. */
-#define TLB_COUNT   256
-#define TABLE_COUNT 32
-
-struct tlb_entry {
-	uint64_t tag; /* vaddr >> 12, + 1: 0 is empty */
-	uint64_t paddr;
-	uint64_t size_bytes; /* of the mapping that this page is part of */
-};
-
-struct table {
-	bool is_valid;
-	uint64_t paddr;
-	uint8_t bytes[TABLE_SIZE];
-};
-
 struct x86_64_context {
-	uint64_t root_paddr;
-	uint64_t phys_base;
-	uint64_t own_start, own_end; /* addresses of the kernel's image lie in here */
-	uint64_t entry_address;	     /* bits of an entry that are the address */
-	unsigned int root_shift;     /* an entry of the root maps 1 << root_shift bytes */
-	struct tlb_entry tlb[TLB_COUNT];
-	struct table tables[TABLE_COUNT];
+	struct paging paging;
+	uint64_t entry_address; /* bits of an entry that are the address */
 };
 
 /* --- translation ----------------------------------------------------------------- */
@@ -76,7 +60,8 @@ static int number_or_zero(const struct vmcoreinfo *info, const char *name, int64
  * arch/x86/mm/physaddr.c), in an area of KERNEL_IMAGE_SIZE. Where VMCOREINFO does not
  * tell these, there is no way around the tables.
  */
-static void own_area(const struct vmcoreinfo *info, struct x86_64_context *context)
+static void own_area(const struct vmcoreinfo *info, uint64_t phys_base,
+		     struct paging *paging)
 {
 	uint64_t start;
 	int64_t size;
@@ -86,8 +71,24 @@ static void own_area(const struct vmcoreinfo *info, struct x86_64_context *conte
 		return;
 	if (start < KERNEL_MAP_VADDR || size < 0 || (uint64_t)size > KERNEL_IMAGE_MAX)
 		return;
-	context->own_start = start;
-	context->own_end = KERNEL_MAP_VADDR + (uint64_t)size;
+	paging->own_start = start;
+	paging->own_end = KERNEL_MAP_VADDR + (uint64_t)size;
+	paging->own_paddr = start - KERNEL_MAP_VADDR + phys_base;
+}
+
+static enum paging_entry x86_64_decode(const void *opaque, uint64_t entry,
+				       unsigned int shift, uint64_t *ret_paddr)
+{
+	const struct x86_64_context *context = opaque;
+
+	if (!(entry & ENTRY_PRESENT))
+		return PAGING_NOTHING;
+	*ret_paddr = entry & context->entry_address;
+	if (shift == PAGE_SHIFT)
+		return PAGING_PAGE;
+	if (!(entry & ENTRY_HUGE))
+		return PAGING_TABLE;
+	return shift > HUGE_SHIFT ? PAGING_IMPOSSIBLE : PAGING_PAGE;
 }
 
 static int x86_64_open(struct kernel *kernel, void **ret_context, struct err *err)
@@ -115,11 +116,17 @@ static int x86_64_open(struct kernel *kernel, void **ret_context, struct err *er
 	context = calloc(1, sizeof(*context));
 	if (!context)
 		return err_nomem(err);
-	own_area(info, context);
-	context->phys_base = (uint64_t)phys_base;
-	context->root_paddr = root - KERNEL_MAP_VADDR + (uint64_t)phys_base;
+	context->paging = (struct paging){
+		.root_paddr = root - KERNEL_MAP_VADDR + (uint64_t)phys_base,
+		.page_shift = PAGE_SHIFT,
+		.level_bits = LEVEL_BITS,
+		.root_shift = is_5level ? 48 : 39,
+		.root_bits = LEVEL_BITS,
+		.decode = x86_64_decode,
+		.decode_context = context,
+	};
+	own_area(info, (uint64_t)phys_base, &context->paging);
 	context->entry_address = ENTRY_ADDRESS & ~(uint64_t)sme_mask;
-	context->root_shift = is_5level ? 48 : 39;
 	*ret_context = context;
 	return 0;
 }
@@ -127,109 +134,34 @@ static int x86_64_open(struct kernel *kernel, void **ret_context, struct err *er
 /* Bits above those that are translated repeat the highest of them. */
 static bool is_canonical(const struct x86_64_context *context, uint64_t vaddr)
 {
-	uint64_t high = vaddr >> (context->root_shift + 8);
+	unsigned int shift = context->paging.root_shift + LEVEL_BITS - 1;
+	uint64_t high = vaddr >> shift;
 
-	return high == 0 || high == UINT64_MAX >> (context->root_shift + 8);
-}
-
-static int not_mapped(uint64_t vaddr, struct err *err)
-{
-	return err_set(err, ERR_FAULT, "address 0x%" PRIx64 " is not mapped", vaddr);
-}
-
-static int table_entry(struct kernel *kernel, struct x86_64_context *context,
-		       uint64_t table_paddr, uint64_t index, uint64_t *ret,
-		       struct err *err)
-{
-	struct table *table = &context->tables[table_paddr / TABLE_SIZE % TABLE_COUNT];
-
-	if (!table->is_valid || table->paddr != table_paddr) {
-		int r;
-
-		table->is_valid = false;
-		r = image_read(kernel_image(kernel), table_paddr, table->bytes,
-			       TABLE_SIZE, err);
-		if (r < 0)
-			return r;
-		table->is_valid = true;
-		table->paddr = table_paddr;
-	}
-	*ret = load_le64(table->bytes + index * 8);
-	return 0;
-}
-
-/* From the root down, at most five steps whatever the entries say. */
-static int walk(struct kernel *kernel, struct x86_64_context *context,
-		uint64_t root_paddr, uint64_t vaddr, uint64_t *ret_paddr,
-		uint64_t *ret_size, struct err *err)
-{
-	uint64_t paddr = root_paddr;
-
-	for (unsigned int shift = context->root_shift; shift >= 12; shift -= 9) {
-		uint64_t size = (uint64_t)1 << shift, entry;
-		int r;
-
-		r = table_entry(kernel, context, paddr, vaddr >> shift & 511, &entry,
-				err);
-		if (r < 0 && vaddr >= context->own_start && vaddr < context->own_end) {
-			*ret_paddr = vaddr - KERNEL_MAP_VADDR + context->phys_base;
-			*ret_size = TABLE_SIZE;
-			return 0;
-		}
-		if (r < 0)
-			return err_in(err, r, "page table for address 0x%" PRIx64, vaddr);
-		if (!(entry & ENTRY_PRESENT))
-			return not_mapped(vaddr, err);
-		paddr = entry & context->entry_address;
-		if (shift == 12 || (entry & ENTRY_HUGE)) {
-			if (shift > 30)
-				return err_set(err, ERR_CORRUPT,
-					       "page table for address 0x%" PRIx64
-					       " has the impossible entry 0x%" PRIx64,
-					       vaddr, entry);
-			*ret_paddr = align_down(paddr, size) + (vaddr & (size - 1));
-			*ret_size = size;
-			return 0;
-		}
-	}
-	return not_mapped(vaddr, err);
+	return high == 0 || high == UINT64_MAX >> shift;
 }
 
 static int x86_64_translate(struct kernel *kernel, void *opaque, uint64_t vaddr,
 			    uint64_t *ret_paddr, uint64_t *ret_run, struct err *err)
 {
 	struct x86_64_context *context = opaque;
-	struct tlb_entry *entry = &context->tlb[vaddr / TABLE_SIZE % TLB_COUNT];
-	uint64_t tag = vaddr / TABLE_SIZE + 1;
 
 	if (!is_canonical(context, vaddr))
 		return err_set(err, ERR_FAULT, "0x%" PRIx64 " can't be an address",
 			       vaddr);
-	if (entry->tag != tag) {
-		uint64_t paddr = 0, size = 0;
-		int r = walk(kernel, context, context->root_paddr, vaddr, &paddr, &size,
-			     err);
-
-		if (r < 0)
-			return r;
-		*entry = (struct tlb_entry){ .tag = tag,
-					     .paddr = align_down(paddr, TABLE_SIZE),
-					     .size_bytes = size };
-	}
-	*ret_paddr = entry->paddr + vaddr % TABLE_SIZE;
-	if (ret_run)
-		*ret_run = entry->size_bytes - (vaddr & (entry->size_bytes - 1));
-	return 0;
+	return paging_translate(&context->paging, kernel, vaddr, ret_paddr, ret_run, err);
 }
 
 static int x86_64_translate_user(struct kernel *kernel, void *opaque, uint64_t root_paddr,
 				 uint64_t vaddr, uint64_t *ret_paddr, struct err *err)
 {
+	struct x86_64_context *context = opaque;
 	uint64_t size;
 
 	if (vaddr >> 56) // five levels: the lower half ends there
-		return not_mapped(vaddr, err);
-	return walk(kernel, opaque, root_paddr, vaddr, ret_paddr, &size, err);
+		return err_set(err, ERR_FAULT, "address 0x%" PRIx64 " is not mapped",
+			       vaddr);
+	return paging_walk(&context->paging, kernel, root_paddr, vaddr, ret_paddr, &size,
+			   err);
 }
 
 /* --- registers ------------------------------------------------------------------- */
@@ -354,6 +286,11 @@ static int x86_64_regs_from_qemu(const uint8_t *desc, size_t size, uint64_t perc
 	return 0;
 }
 
+bool x86_64_is_user(const struct regs *regs)
+{
+	return regs_has(regs, X86_64_CS) && (regs->value[X86_64_CS] & 3);
+}
+
 /*
  * What __switch_to_asm pushed, struct inactive_task_frame, since Linux commit
  * 0100301bfdf5 (in v4.9): task_struct.thread.sp points at it, and the task goes on behind
@@ -419,6 +356,7 @@ static int x86_64_syscall_of(const struct regs *user, int64_t *ret_number,
 const struct arch arch_x86_64 = {
 	.name = "x86_64",
 	.machine = IMAGE_MACHINE_X86_64,
+	.vmcoreinfo_key = "NUMBER(phys_base)",
 	.reg_names = x86_64_reg_names,
 	.reg_count = X86_64_REG_COUNT,
 	.reg_ip = X86_64_RIP,
@@ -430,6 +368,10 @@ const struct arch arch_x86_64 = {
 	.syscall_of = x86_64_syscall_of,
 	.regs_from_prstatus = x86_64_regs_from_prstatus,
 	.regs_from_qemu = x86_64_regs_from_qemu,
+	.is_user = x86_64_is_user,
 	.regs_of_sleeper = x86_64_regs_of_sleeper,
+	.stacks = stacks_x86_64,
+	.unwinder_new = unwinder_orc_new,
+	.unwinder_free = unwinder_orc_free,
 	.unwind = unwind_orc,
 };

@@ -49,4 +49,7 @@ enum x86_64_reg {
 /* All registers of a struct pt_regs, as it lies on a stack. */
 void x86_64_regs_from_pt_regs(const uint8_t bytes[X86_64_PT_REGS_SIZE], struct regs *ret);
 
+/* In ring 3? */
+bool x86_64_is_user(const struct regs *regs);
+
 #endif

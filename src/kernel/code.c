@@ -5,35 +5,19 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "kernel/module.h"
+#include "kernel/ktext.h"
 
-#define TEXT_RANGES 2 /* _stext.._etext, _sinittext.._einittext */
 #define CALL_SIZE   5 /* e8 rel32 */
 #define ENDBR_SIZE  4
 #define PADDING_MAX 16 /* before a function: CONFIG_FUNCTION_PADDING_BYTES */
-
-struct text_range {
-	uint64_t start, end;
-};
 
 struct code {
 	struct kernel *kernel;
 	struct orc_reader *reader;
 	struct orc_table table; /* the kernel's own */
-	struct text_range texts[TEXT_RANGES];
-	size_t text_count;
+	struct ktext text;
 	enum orc_layout layout;
-	const struct modules *modules; /* NULL: can't be had */
 };
-
-static void code_add_text(struct code *code, const char *start, const char *end)
-{
-	struct text_range range;
-
-	if (kernel_symbol(code->kernel, start, &range.start, NULL) == 0 &&
-	    kernel_symbol(code->kernel, end, &range.end, NULL) == 0)
-		code->texts[code->text_count++] = range;
-}
 
 static int code_find_table(struct code *code, struct err *err)
 {
@@ -75,10 +59,7 @@ int code_new(struct kernel *kernel, struct code **ret, struct err *err)
 		r = orc_reader_new(kernel, &code->reader, err);
 	if (r < 0)
 		return r;
-	code_add_text(code, "_stext", "_etext");
-	code_add_text(code, "_sinittext", "_einittext");
-	if (kernel_modules(kernel, &code->modules, NULL) < 0)
-		code->modules = NULL;
+	ktext_init(kernel, &code->text);
 	*ret = take_ptr(code);
 	return 0;
 }
@@ -115,25 +96,9 @@ enum orc_layout code_layout(const struct code *code)
 	return code->layout;
 }
 
-static bool is_kernel_text(const struct code *code, uint64_t vaddr)
-{
-	for (size_t i = 0; i < code->text_count; i++)
-		if (vaddr >= code->texts[i].start && vaddr < code->texts[i].end)
-			return true;
-	return false;
-}
-
-static const struct module *module_of_text(const struct code *code, uint64_t vaddr)
-{
-	const struct module *m =
-		code->modules ? modules_find(code->modules, vaddr) : NULL;
-
-	return m && module_has_text(m, vaddr) ? m : NULL;
-}
-
 bool code_has(const struct code *code, uint64_t vaddr)
 {
-	return is_kernel_text(code, vaddr) || module_of_text(code, vaddr);
+	return ktext_has(&code->text, vaddr);
 }
 
 int code_entry(const struct code *code, uint64_t vaddr, struct orc_entry *ret,
@@ -144,8 +109,8 @@ int code_entry(const struct code *code, uint64_t vaddr, struct orc_entry *ret,
 	const struct module *m;
 	int r;
 
-	if (!is_kernel_text(code, vaddr)) {
-		m = module_of_text(code, vaddr);
+	if (!ktext_is_kernels(&code->text, vaddr)) {
+		m = ktext_module(&code->text, vaddr);
 		if (!m)
 			return err_set(err, ERR_NOTFOUND, "no code is known there");
 		table = (struct orc_table){ .ip_vaddr = m->orc_ip_vaddr,

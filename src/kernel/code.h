@@ -3,8 +3,7 @@
  * An x86-64 kernel's code, as one who walks its stacks needs it: is there any at an
  * address, what does the ORC table say of it, and was that a call?
  *
- * Knows the kernel's own code and that of modules. What is compiled at run time (BPF,
- * trampolines of tracing) is not known here.
+ * Knows what ktext.h knows.
  */
 #ifndef KERNEL_CODE_H
 #define KERNEL_CODE_H

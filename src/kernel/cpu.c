@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/size.h"
+#include "kernel/stack.h"
 
 #define NOTE_HEADER_SIZE 12
 #define NOTE_NAME_MAX	 16
@@ -129,12 +131,79 @@ static bool read_qemu_regs(struct kernel *kernel, struct cpu *cpu)
 	size_t count;
 	const struct image_note *notes = image_notes(kernel_image(kernel), &count);
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && arch->regs_from_qemu; i++)
 		if (strcmp(notes[i].name, "QEMU") == 0 &&
 		    arch->regs_from_qemu(notes[i].desc, notes[i].desc_size,
 					 cpu->percpu_offset, &cpu->regs, NULL) == 0)
 			return true;
 	return false;
+}
+
+#define PRSTATUS_PID_OFFSET 32		/* pr_pid in struct elf_prstatus */
+#define THREAD_SIZE	    (16 * 1024) /* at least this, and a page */
+
+static bool is_prstatus(const struct image_note *note)
+{
+	return strcmp(note->name, "CORE") == 0 && note->type == IMAGE_NT_PRSTATUS &&
+	       note->desc_size >= PRSTATUS_PID_OFFSET + 4;
+}
+
+/*
+ * QEMU's CPU @id, where it has nothing but NT_PRSTATUS: it numbers them from 1 on (its
+ * target/arm/arch_dump.c), where the kernel tells the pids of tasks. NULL: not QEMU's.
+ */
+static const struct image_note *find_qemu_prstatus(const struct kernel *kernel,
+						   uint32_t id)
+{
+	size_t count, number = 0;
+	const struct image_note *notes = image_notes(kernel_image(kernel), &count);
+	const struct image_note *found = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is_prstatus(&notes[i]))
+			continue;
+		number++;
+		if (load_le32(notes[i].desc + PRSTATUS_PID_OFFSET) != number)
+			return NULL;
+		if (number == (size_t)id + 1)
+			found = &notes[i];
+	}
+	return found;
+}
+
+/* Is @sp on the stack of the CPU's task, or on one of its own? */
+static bool is_own_stack(struct kernel *kernel, const struct cpu *cpu, uint64_t sp)
+{
+	uint64_t offset, stack, size = MAX(THREAD_SIZE, kernel_page_size(kernel));
+	struct stack own[STACKS_PER_CPU];
+	size_t count = kernel_arch(kernel)->stacks(kernel, cpu, own);
+
+	for (size_t i = 0; i < count; i++)
+		if (sp >= own[i].start && sp < own[i].end)
+			return true;
+	return cpu->current_vaddr &&
+	       kernel_offset(kernel, "task_struct.stack", &offset, NULL) == 0 &&
+	       kernel_read_u64(kernel, cpu->current_vaddr + offset, &stack, NULL) == 0 &&
+	       sp >= stack && sp - stack < size;
+}
+
+/*
+ * QEMU's numbers need not be the kernel's: in the kernel the stack proves that it is this
+ * CPU. In user space nothing does, and the numbers are taken as they are.
+ */
+static bool read_qemu_prstatus(struct kernel *kernel, struct cpu *cpu)
+{
+	const struct arch *arch = kernel_arch(kernel);
+	const struct image_note *note = find_qemu_prstatus(kernel, cpu->id);
+	struct regs regs;
+
+	if (!note || arch->regs_from_qemu ||
+	    arch->regs_from_prstatus(note->desc, note->desc_size, &regs, NULL) < 0)
+		return false;
+	if (!arch->is_user(&regs) && !is_own_stack(kernel, cpu, regs.value[arch->reg_sp]))
+		return false;
+	cpu->regs = regs;
+	return true;
 }
 
 /* crash_notes is a per-CPU pointer: it is read once and each CPU's offset added. */
@@ -151,7 +220,8 @@ static void cpu_read_regs(struct kernel *kernel, struct cpu *cpu)
 		r = err_set(&err, ERR_NOTFOUND, "this kernel keeps no crash notes");
 	if (r == 0)
 		r = note_read(kernel, notes + cpu->percpu_offset, &cpu->regs, &err);
-	cpu->has_regs = r == 0 || read_qemu_regs(kernel, cpu);
+	cpu->has_regs =
+		r == 0 || read_qemu_regs(kernel, cpu) || read_qemu_prstatus(kernel, cpu);
 	if (!cpu->has_regs)
 		snprintf(cpu->no_regs_why, sizeof(cpu->no_regs_why), "%.159s",
 			 err_text(&err));
@@ -195,13 +265,13 @@ static int list_read_cpu(struct kernel *kernel, const struct percpu_areas *areas
 	r = areas_offset(kernel, areas, id, &cpu.percpu_offset, err);
 	if (r < 0)
 		return err_in(err, r, "per-CPU area of CPU %" PRIu32, id);
-	cpu_read_regs(kernel, &cpu);
-	if (online_vaddr && !mask_has(kernel, online_vaddr, id) && !cpu.has_regs)
-		return 0;
 	if (current->is_known &&
 	    kernel_read_u64(kernel, current->vaddr + cpu.percpu_offset,
 			    &cpu.current_vaddr, NULL) < 0)
 		cpu.current_vaddr = 0;
+	cpu_read_regs(kernel, &cpu);
+	if (online_vaddr && !mask_has(kernel, online_vaddr, id) && !cpu.has_regs)
+		return 0;
 	return list_add(list, &cpu, err);
 }
 

@@ -4,7 +4,7 @@
  * knowledge (symbols, types, modules, unwind tables) that is loaded when first asked for.
  *
  * Knows which source to ask first; what the sources look like inside is known in
- * vmcoreinfo.c, types.c, kallsyms.c, module.c and unwind_orc.c.
+ * vmcoreinfo.c, types.c, kallsyms.c, module.c and the unwinders.
  */
 #include "kernel/kernel.h"
 
@@ -19,7 +19,6 @@
 #include "kernel/kallsyms.h"
 #include "kernel/module.h"
 #include "kernel/types.h"
-#include "kernel/unwind_orc.h"
 #include "kernel/vmcoreinfo_search.h"
 
 #define UTSNAME_FIELD 65 /* __NEW_UTS_LEN + 1, include/uapi/linux/utsname.h */
@@ -86,6 +85,12 @@ static int init_from(struct kernel *kernel, const char *text, size_t size,
 	int r;
 
 	r = vmcoreinfo_init(&kernel->vmcoreinfo, text, size, err);
+	if (r < 0)
+		return r;
+	kernel->arch = arch_find(image_info(kernel->image)->machine, &kernel->vmcoreinfo);
+	if (!kernel->arch)
+		r = err_set(err, ERR_UNSUPPORTED,
+			    "the dump is of a machine that can't be read here");
 	if (r == 0)
 		r = page_size_parse(&kernel->vmcoreinfo, &kernel->page_size, err);
 	if (r == 0)
@@ -192,10 +197,6 @@ static int kernel_init(struct kernel *kernel, struct err *err)
 	size_t size = 0;
 	const char *text = image_vmcoreinfo(kernel->image, &size);
 
-	kernel->arch = arch_find(image_info(kernel->image)->machine);
-	if (!kernel->arch)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the dump is of a machine that can't be read here");
 	return text ? init_from(kernel, text, size, err) : init_by_search(kernel, err);
 }
 
@@ -220,7 +221,7 @@ void kernel_close(struct kernel *kernel)
 	if (!kernel)
 		return;
 	if (kernel->unwinder.object)
-		unwinder_free(kernel->unwinder.object);
+		kernel->arch->unwinder_free(kernel->unwinder.object);
 	if (kernel->modules.object)
 		modules_free(kernel->modules.object);
 	if (kernel->types.object)
@@ -438,12 +439,7 @@ static int load_modules(struct kernel *kernel, void **ret, struct err *err)
 
 static int load_unwinder(struct kernel *kernel, void **ret, struct err *err)
 {
-	struct unwinder *unwinder;
-	int r = unwinder_new(kernel, &unwinder, err);
-
-	if (r == 0)
-		*ret = unwinder;
-	return r;
+	return kernel->arch->unwinder_new(kernel, ret, err);
 }
 
 int kernel_kallsyms(struct kernel *kernel, const struct kallsyms **ret, struct err *err)
@@ -473,7 +469,7 @@ int kernel_modules(struct kernel *kernel, const struct modules **ret, struct err
 	return r;
 }
 
-int kernel_unwinder(struct kernel *kernel, const struct unwinder **ret, struct err *err)
+int kernel_unwinder(struct kernel *kernel, const void **ret, struct err *err)
 {
 	int r = lazy_get(kernel, &kernel->unwinder, load_unwinder, "unwind tables", err);
 

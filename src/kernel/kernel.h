@@ -26,7 +26,6 @@ struct kallsyms;
 struct kernel;
 struct modules;
 struct types;
-struct unwinder;
 
 /* Borrows @image, which must live longer. */
 int kernel_open(struct image *image, struct kernel **ret, struct err *err);
@@ -81,7 +80,8 @@ int kernel_translate_user(struct kernel *kernel, uint64_t pgd_vaddr, uint64_t va
 int kernel_kallsyms(struct kernel *kernel, const struct kallsyms **ret, struct err *err);
 int kernel_types(struct kernel *kernel, const struct types **ret, struct err *err);
 int kernel_modules(struct kernel *kernel, const struct modules **ret, struct err *err);
-int kernel_unwinder(struct kernel *kernel, const struct unwinder **ret, struct err *err);
+/* What the architecture's unwind() goes by: its own. */
+int kernel_unwinder(struct kernel *kernel, const void **ret, struct err *err);
 
 /* The address of a kernel symbol: VMCOREINFO's, else kallsyms'. ERR_NOTFOUND */
 int kernel_symbol(struct kernel *kernel, const char *name, uint64_t *ret,

@@ -6,6 +6,7 @@
 #include "kernel/unwind.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 struct backtrace *backtrace_new(void)
 {
@@ -15,6 +16,28 @@ struct backtrace *backtrace_new(void)
 void backtrace_free(struct backtrace *backtrace)
 {
 	free(backtrace);
+}
+
+void backtrace_reset(struct backtrace *bt)
+{
+	bt->count = 0;
+	bt->end = UNWIND_END_BROKEN;
+	bt->end_why[0] = '\0';
+	bt->user = (struct regs){ 0 };
+}
+
+void backtrace_only_start(struct backtrace *bt, const struct arch *arch,
+			  const struct regs *start, bool is_interrupted,
+			  const struct err *why)
+{
+	if (regs_has(start, arch->reg_ip)) {
+		bt->frames[0] = (struct frame){ .ip = start->value[arch->reg_ip],
+						.sp = start->value[arch->reg_sp],
+						.is_interrupted = is_interrupted,
+						.is_reliable = true };
+		bt->count = 1;
+	}
+	snprintf(bt->end_why, sizeof(bt->end_why), "%.255s", err_text(why));
 }
 
 const char *unwind_end_name(enum unwind_end end)

@@ -55,6 +55,12 @@ static inline void backtrace_freep(struct backtrace **backtrace)
 	backtrace_free(*backtrace);
 }
 
+/* For an architecture's unwind(): as new; and where nothing but the start is known. */
+void backtrace_reset(struct backtrace *backtrace);
+void backtrace_only_start(struct backtrace *backtrace, const struct arch *arch,
+			  const struct regs *start, bool is_interrupted,
+			  const struct err *why);
+
 /*
  * A task's: from @cpu's registers where it is the one that @cpu was running (NULL: none),
  * else from where it went to sleep. Fails only where no frame at all can be had.

@@ -28,13 +28,11 @@
 #include "kernel/code.h"
 #include "kernel/stack.h"
 
-#define SCAN_WORDS	  128	     /* of stack, for the call of a function */
-#define TASK_STACK_MAX	  (64 << 10) /* THREAD_SIZE is 16 KiB, 32 with KASAN */
-#define STACK_CHANGES_MAX 16
-#define IRET_FRAME_SIZE	  40 /* ip, cs, flags, sp, ss */
-#define TRIAL_TASKS	  48
+#define SCAN_WORDS	128 /* of stack, for the call of a function */
+#define IRET_FRAME_SIZE 40  /* ip, cs, flags, sp, ss */
+#define TRIAL_TASKS	48
 
-struct unwinder {
+struct unwinder_orc {
 	struct kernel *kernel;
 	struct code *code;
 	bool layout_is_guess;
@@ -43,7 +41,7 @@ struct unwinder {
 
 struct walk {
 	struct kernel *kernel;
-	const struct unwinder *unwinder;
+	const struct unwinder_orc *unwinder;
 	struct backtrace *bt;
 	bool is_strict; /* by ORC entries alone */
 
@@ -52,10 +50,7 @@ struct walk {
 	bool is_interrupted;
 	bool is_reliable;
 	bool has_regs;
-	struct stack stack;		  /* name "": the task's, limits not known */
-	uint64_t stack_first_sp;	  /* where the walk came onto this stack */
-	uint64_t left[STACK_CHANGES_MAX]; /* starts of stacks, 0 for the task's */
-	size_t left_count;
+	struct stack_walk stack;
 };
 
 static uint64_t walk_ip(const struct walk *w)
@@ -92,54 +87,13 @@ static bool walk_broken(struct walk *w, const char *fmt, ...)
 /* --- moving on -----------------------------------------------------------------------
  */
 
-/* Which stack @sp is on. The task's has no limits: where it lies is not known here. */
-static void find_stack(const struct walk *w, uint64_t sp, struct stack *ret)
-{
-	*ret = (struct stack){ 0 };
-	if (w->unwinder->stacks)
-		stacks_find(w->unwinder->stacks, sp, ret);
-}
-
-/* Leaves a stack, for good: a walk that comes back runs in circles. */
-static bool walk_change_stack(struct walk *w, const struct stack *stack, uint64_t sp)
-{
-	if (w->left_count == STACK_CHANGES_MAX)
-		return walk_broken(w, "more than %d changes of stack", STACK_CHANGES_MAX);
-	w->left[w->left_count++] = w->stack.start;
-	for (size_t i = 0; i < w->left_count && w->unwinder->stacks; i++)
-		if (w->left[i] == stack->start)
-			return walk_broken(w,
-					   "stack pointer 0x%" PRIx64
-					   " comes back to a stack that was left",
-					   sp);
-	w->stack = *stack;
-	w->stack_first_sp = sp;
-	return true;
-}
-
-/*
- * To the caller's @sp. On one stack it grows. Where the stacks are not known, one that
- * does not grow is on another.
- */
+/* To the caller's @sp. */
 static bool walk_move(struct walk *w, uint64_t sp)
 {
-	bool is_known = w->unwinder->stacks != NULL;
-	bool grows = sp > walk_sp(w);
-	bool is_near = sp - w->stack_first_sp <= TASK_STACK_MAX;
-	struct stack stack;
+	struct err err = { 0 };
 
-	if (sp % 8)
-		return walk_broken(w, "stack pointer 0x%" PRIx64 " is not aligned", sp);
-	find_stack(w, sp, &stack);
-	if (stack.start != w->stack.start || (!is_known && (!grows || !is_near))) {
-		if (!walk_change_stack(w, &stack, sp))
-			return false;
-	} else if (!grows) {
-		return walk_broken(w, "stack pointer goes back to 0x%" PRIx64, sp);
-	} else if (!is_near) {
-		return walk_broken(w, "stack pointer 0x%" PRIx64 " is beyond the stack",
-				   sp);
-	}
+	if (stack_walk_move(&w->stack, sp, &err) < 0)
+		return walk_broken(w, "%s", err_text(&err));
 	regs_set(&w->regs, X86_64_RSP, sp);
 	return true;
 }
@@ -336,7 +290,7 @@ static bool walk_regs(struct walk *w, const struct orc_entry *entry,
 {
 	uint64_t sp = regs->value[X86_64_RSP];
 
-	if (regs->value[X86_64_CS] & 3) {
+	if (x86_64_is_user(regs)) {
 		w->bt->user = *regs;
 		return walk_end(w, UNWIND_END_USER);
 	}
@@ -425,11 +379,11 @@ static bool walk_add_frame(struct walk *w)
 	};
 	if (w->has_regs)
 		frame->regs = w->regs;
-	memcpy(frame->stack, w->stack.name, sizeof(frame->stack));
+	memcpy(frame->stack, w->stack.stack.name, sizeof(frame->stack));
 	return true;
 }
 
-static void walk_run(const struct unwinder *u, const struct regs *start,
+static void walk_run(const struct unwinder_orc *u, const struct regs *start,
 		     bool is_interrupted, bool is_strict, struct backtrace *ret)
 {
 	const uint64_t all = ((uint64_t)1 << (X86_64_SS + 1)) - 1;
@@ -448,29 +402,20 @@ static void walk_run(const struct unwinder *u, const struct regs *start,
 		walk_broken(&w, "neither ip nor sp is known");
 		return;
 	}
-	if (regs_has(start, X86_64_CS) && (start->value[X86_64_CS] & 3)) {
+	if (x86_64_is_user(start)) {
 		ret->user = *start;
 		walk_end(&w, UNWIND_END_USER);
 		return;
 	}
-	find_stack(&w, walk_sp(&w), &w.stack);
-	w.stack_first_sp = walk_sp(&w);
+	stack_walk_begin(&w.stack, u->stacks, walk_sp(&w));
 	while (walk_add_frame(&w) && walk_step(&w))
 		;
-}
-
-static void backtrace_reset(struct backtrace *bt)
-{
-	bt->count = 0;
-	bt->end = UNWIND_END_BROKEN;
-	bt->end_why[0] = '\0';
-	bt->user = (struct regs){ 0 };
 }
 
 void unwind_orc(struct kernel *kernel, const struct regs *start,
 		bool start_is_interrupted, struct backtrace *ret)
 {
-	const struct unwinder *unwinder;
+	const void *unwinder;
 	struct err err = { 0 };
 
 	backtrace_reset(ret);
@@ -478,14 +423,7 @@ void unwind_orc(struct kernel *kernel, const struct regs *start,
 		walk_run(unwinder, start, start_is_interrupted, false, ret);
 		return;
 	}
-	if (regs_has(start, X86_64_RIP)) { // where it was is known all the same
-		ret->frames[0] = (struct frame){ .ip = start->value[X86_64_RIP],
-						 .sp = start->value[X86_64_RSP],
-						 .is_interrupted = start_is_interrupted,
-						 .is_reliable = true };
-		ret->count = 1;
-	}
-	snprintf(ret->end_why, sizeof(ret->end_why), "%.255s", err_text(&err));
+	backtrace_only_start(ret, &arch_x86_64, start, start_is_interrupted, &err);
 }
 
 /* --- the unwinder --------------------------------------------------------------------
@@ -496,7 +434,7 @@ struct trial {
 	size_t ends, frames;
 };
 
-static struct trial try_layout(struct unwinder *u, const struct task_list *tasks,
+static struct trial try_layout(struct unwinder_orc *u, const struct task_list *tasks,
 			       enum orc_layout layout, struct backtrace *bt)
 {
 	struct trial trial = { 0 };
@@ -517,7 +455,8 @@ static struct trial try_layout(struct unwinder *u, const struct task_list *tasks
 	return trial;
 }
 
-static int try_layouts(struct unwinder *u, const struct task_list *tasks, struct err *err)
+static int try_layouts(struct unwinder_orc *u, const struct task_list *tasks,
+		       struct err *err)
 {
 	_cleanup_backtrace struct backtrace *bt = backtrace_new();
 	enum orc_layout found = ORC_LAYOUT_COUNT;
@@ -545,7 +484,7 @@ static int try_layouts(struct unwinder *u, const struct task_list *tasks, struct
  * Where there is no header and no task to try on, it is the first layout: only v6.3.0 to
  * v6.3.9 had another one and no header.
  */
-static int guess_layout(struct unwinder *u, bool has_header, struct err *err)
+static int guess_layout(struct unwinder_orc *u, bool has_header, struct err *err)
 {
 	_cleanup_(task_list_done) struct task_list tasks = { 0 };
 	int r;
@@ -560,13 +499,16 @@ static int guess_layout(struct unwinder *u, bool has_header, struct err *err)
 	return 0;
 }
 
-int unwinder_new(struct kernel *kernel, struct unwinder **ret, struct err *err)
+static void unwinder_freep(struct unwinder_orc **unwinder)
 {
-	_cleanup_(unwinder_freep) struct unwinder *u = NULL;
+	unwinder_orc_free(*unwinder);
+}
+
+int unwinder_orc_new(struct kernel *kernel, void **ret, struct err *err)
+{
+	_cleanup_(unwinder_freep) struct unwinder_orc *u = NULL;
 	int r;
 
-	if (kernel_arch(kernel) != &arch_x86_64)
-		return err_set(err, ERR_UNSUPPORTED, "ORC tables are x86_64's");
 	u = calloc(1, sizeof(*u));
 	if (!u)
 		return err_nomem(err);
@@ -585,8 +527,10 @@ int unwinder_new(struct kernel *kernel, struct unwinder **ret, struct err *err)
 	return 0;
 }
 
-void unwinder_free(struct unwinder *unwinder)
+void unwinder_orc_free(void *opaque)
 {
+	struct unwinder_orc *unwinder = opaque;
+
 	if (!unwinder)
 		return;
 	stacks_free(unwinder->stacks);
@@ -594,7 +538,8 @@ void unwinder_free(struct unwinder *unwinder)
 	free(unwinder);
 }
 
-enum orc_layout unwinder_layout(const struct unwinder *unwinder, bool *ret_is_guess)
+enum orc_layout unwinder_orc_layout(const struct unwinder_orc *unwinder,
+				    bool *ret_is_guess)
 {
 	if (ret_is_guess)
 		*ret_is_guess = unwinder->layout_is_guess;

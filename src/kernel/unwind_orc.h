@@ -15,22 +15,19 @@
 #include "kernel/orc.h"
 #include "kernel/unwind.h"
 
-struct unwinder;
+struct unwinder_orc;
 
 /*
- * Finds the kernel's table and its layout: by the hash in its header, else by trying each
- * layout on tasks that sleep. ERR_NOTFOUND: a kernel without ORC tables
- * (CONFIG_UNWINDER_ORC).
+ * arch->unwinder_new(): finds the kernel's table and its layout: by the hash in its
+ * header, else by trying each layout on tasks that sleep. ERR_NOTFOUND: a kernel without
+ * ORC tables (CONFIG_UNWINDER_ORC).
  */
-int unwinder_new(struct kernel *kernel, struct unwinder **ret, struct err *err);
-void unwinder_free(struct unwinder *unwinder);
-static inline void unwinder_freep(struct unwinder **unwinder)
-{
-	unwinder_free(*unwinder);
-}
+int unwinder_orc_new(struct kernel *kernel, void **ret, struct err *err);
+void unwinder_orc_free(void *unwinder);
 
 /* @ret_is_guess (may be NULL): found by trial. */
-enum orc_layout unwinder_layout(const struct unwinder *unwinder, bool *ret_is_guess);
+enum orc_layout unwinder_orc_layout(const struct unwinder_orc *unwinder,
+				    bool *ret_is_guess);
 
 /* As arch->unwind(); asks kernel_unwinder() for the tables. */
 void unwind_orc(struct kernel *kernel, const struct regs *start,

@@ -3,7 +3,7 @@
 """Saving a dump: `epitaph save` against makedumpfile (Debian sid's), same source, same run.
 
     bench.py [--quick] [--runs N] [--lab DIR] [--work DIR] [--no-huge]
-             [--epitaph PROGRAM] [--json]
+             [--epitaph PROGRAM] [--json] [--corpus DIR]
 
 The source is the dump of a 6 GiB machine with a million files (made by tests/vm/lab.py in
 two to four minutes, then kept); --quick takes a 1 GiB machine that has just booted, three
@@ -16,6 +16,8 @@ medians. CPU is user and system time. `RSS' is the peak that the kernel counted 
 one of wait4() begins with the memory of whoever started the program), `own' the largest of
 its anonymous part; both are looked at every 2 ms. The ratios of wall and CPU time are
 against makedumpfile with the option named.
+
+--corpus, or EPITAPH_CORPUS: also how many crash logs of that folder get their title.
 
 Then machines of 256 GiB to 4 TiB as tests/bench/huge.py makes them: time and memory by size.
 """
@@ -157,6 +159,8 @@ def main():
     parser.add_argument('--no-huge', action='store_true')
     parser.add_argument('--epitaph', type=Path, default=ROOT / 'build/epitaph')
     parser.add_argument('--json', action='store_true')
+    parser.add_argument('--corpus', type=Path, default=os.environ.get('EPITAPH_CORPUS'),
+                        help='a folder of crash logs with their titles (tests/corpus.py)')
     arguments = parser.parse_args()
     runs = arguments.runs or (3 if arguments.quick else 5)
     source = arguments.lab
@@ -176,6 +180,10 @@ def main():
                           'rows': rows, 'huge': huge_rows}, indent=2))
     else:
         show(vmcore, runs, rows, huge_rows)
+    if arguments.corpus:
+        print('\nTitles of known crash logs\n', flush=True)
+        subprocess.run([sys.executable, ROOT / 'tests/corpus.py', arguments.corpus,
+                        epitaph.parent / 'tests/test_cause'], check=True)
 
 
 if __name__ == '__main__':

@@ -21,6 +21,9 @@ import assets  # noqa: E402
 
 SOURCES = ('Kbuild', 'epitaph_crash.c')
 COMPILER = 'gcc-12'
+# How kbuild is told to build for another machine; Debian's cross compiler is gcc-12 too.
+CROSS = {'arm64': ['ARCH=arm64', 'CROSS_COMPILE=aarch64-linux-gnu-',
+                   'CC=aarch64-linux-gnu-gcc']}
 # Variables of kbuild and the programs that Debian's choose by the architecture.
 HELPERS = {'objtool': 'tools/objtool/objtool.real-x86',
            'MODPOST': 'scripts/mod/modpost.real-lsb-64'}
@@ -43,8 +46,8 @@ def wrapper(program, work):
     return script
 
 
-def make_variables(kdir, work):
-    variables = [f'CC={COMPILER}',
+def make_variables(kdir, work, architecture):
+    variables = [*CROSS.get(architecture, [f'CC={COMPILER}']),
                  # Options and attributes that are younger than the compiler.
                  'CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=', 'KCFLAGS=-Wno-attributes',
                  # BTF of modules needs pahole, and a vmlinux that 6.1's headers lack.
@@ -64,14 +67,18 @@ def build_module(series):
         return module
     kdir = assets.headers(series)
     make = assets.need('make', 'make')
-    assets.need(COMPILER, COMPILER)
+    architecture = assets.series_parts(assets.release_of(series))[1]
+    if architecture in CROSS:
+        assets.need('aarch64-linux-gnu-gcc', 'gcc-aarch64-linux-gnu')
+    else:
+        assets.need(COMPILER, COMPILER)
     with assets.cache_lock():
         if module.exists():
             return module
         with assets.new_dir(final) as work:
             for name, text in zip(SOURCES, texts):
                 (work / name).write_bytes(text)
-            assets.run(make, '-s', '-C', kdir, f'M={work}', *make_variables(kdir, work),
+            assets.run(make, '-s', '-C', kdir, f'M={work}', *make_variables(kdir, work, architecture),
                        'modules')
     return module
 

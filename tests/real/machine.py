@@ -21,7 +21,7 @@ import assets  # noqa: E402
 
 DRGN_SCRIPT = r'''
 import json
-from drgn.helpers.linux.cpumask import for_each_online_cpu
+from drgn.helpers.linux.cpumask import for_each_present_cpu
 from drgn.helpers.linux.list import list_for_each_entry
 from drgn.helpers.linux.percpu import per_cpu
 
@@ -44,12 +44,12 @@ print(json.dumps({
     "modules": [[module.name.string_().decode(), module.taints.value_()] for module in
                 list_for_each_entry("struct module", prog["modules"].address_of_(), "list")],
     "cpus": {cpu: per_cpu(prog["runqueues"], cpu).curr.pid.value_()
-             for cpu in for_each_online_cpu(prog)}}))
+             for cpu in for_each_present_cpu(prog)}}))
 '''
 MEMINFO = {'total': 'MemTotal', 'free': 'MemFree', 'anon': 'AnonPages', 'shmem': 'Shmem',
            'slab_unreclaimable': 'SUnreclaim', 'page_tables': 'PageTables',
            'kernel_stacks': 'KernelStack'}
-NEAR = 4 << 20  # what may have changed since, and what CPUs had not summed up
+NEAR = 8 << 20  # what may have changed since, and what CPUs had not summed up
 LETTERS = 'PFSRMBUDAWCIOELKXTNJ'
 
 

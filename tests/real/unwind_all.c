@@ -4,7 +4,7 @@
  * fields with tabs between them: for backtraces.py, and to look at.
  *
  *	symbols COUNT exported|not WHERE-THE-SEARCH-HAS-THEM
- *	unwinder LAYOUT trial|header
+ *	unwinder LAYOUT trial|header, or the architecture that has none
  *	panic CPU
  *	cpu ID TASK-ADDRESS registers|WHY-NOT
  *	module NAME STATE TAINTS SIZE
@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "image/image.h"
+#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/kallsyms.h"
 #include "kernel/kallsyms_search.h"
@@ -120,15 +121,19 @@ static void print_symbols(struct kernel *kernel)
 
 static void print_unwinder(struct kernel *kernel)
 {
-	const struct unwinder *unwinder;
+	const void *unwinder;
 	struct err err = { 0 };
 	bool is_guess;
 
+	if (kernel_arch(kernel) != &arch_x86_64) {
+		printf("unwinder\t%s\n", kernel_arch(kernel)->name);
+		return;
+	}
 	if (kernel_unwinder(kernel, &unwinder, &err) < 0) {
 		printf("unwinder\tnone\t%s\n", err_text(&err));
 		return;
 	}
-	printf("unwinder\t%s", orc_layout_name(unwinder_layout(unwinder, &is_guess)));
+	printf("unwinder\t%s", orc_layout_name(unwinder_orc_layout(unwinder, &is_guess)));
 	printf("\t%s\n", is_guess ? "trial" : "header");
 }
 

@@ -65,7 +65,8 @@ struct fake_image {
 	size_t chunk_count;
 	struct text notes;
 	struct text vmcoreinfo;
-	int levels; /* of page tables: 4 or 5; 0 none */
+	int levels;	  /* of x86-64's page tables: 4 or 5; 0 none */
+	uint16_t machine; /* EM_...; 0 is x86-64 */
 	uint64_t table_root, table_next, table_end;
 };
 
@@ -306,7 +307,7 @@ static inline void fake_write_headers(struct fake_image *f, int fd, size_t load_
 	Elf64_Ehdr ehdr = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
 					 ELFDATA2LSB, EV_CURRENT },
 			    .e_type = ET_CORE,
-			    .e_machine = EM_X86_64,
+			    .e_machine = f->machine ? f->machine : EM_X86_64,
 			    .e_version = EV_CURRENT,
 			    .e_phoff = sizeof(Elf64_Ehdr),
 			    .e_ehsize = sizeof(Elf64_Ehdr),

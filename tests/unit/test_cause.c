@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "explain/cause.h"
+#include "explain/cause_names.h"
 #include "explain/log_text.h"
 
 static struct cause find(const char *text, enum cause_pick pick)
@@ -31,6 +32,8 @@ struct known {
 	const char *log, *title, *text;
 };
 
+#define PANIC_ON_WARN \
+	"[    2.000020] Kernel panic - not syncing: kernel: panic_on_warn set ...\n"
 #define WHO \
 	"[    2.000009] CPU: 1 UID: 0 PID: 71 Comm: sh Kdump: loaded Tainted: G OE 6.12.0 #1\n"
 
@@ -103,6 +106,64 @@ static const struct known known[] = {
 	  "[   21.000012]  spin_here+0xa0/0xe80\n"
 	  "[   21.000015] Kernel panic - not syncing: RCU Stall\n",
 	  "INFO: rcu detected stall in spin_here", "RCU stall in spin_here" },
+	// A CPU that hangs is named after what it was asked to do.
+	{ "[   21.000001] rcu: INFO: rcu_preempt self-detected stall on CPU\n"
+	  "[   21.000011] Call Trace:\n"
+	  "[   21.000012]  loop_here+0xa0/0xe80\n"
+	  "[   21.000013]  walk_there+0xa0/0xe80\n"
+	  "[   21.000014]  thing_ioctl+0xa0/0xe80\n"
+	  "[   21.000015]  __x64_sys_ioctl+0xa0/0xe80\n",
+	  "INFO: rcu detected stall in thing_ioctl", "RCU stall in loop_here" },
+	{ "[   21.000001] rcu: INFO: rcu_preempt self-detected stall on CPU\n"
+	  "[   21.000011] Call Trace:\n"
+	  "[   21.000012]  d_walk+0xa0/0xe80\n"
+	  "[   21.000013]  __x64_sys_rmdir+0xa0/0xe80\n"
+	  "[   21.000014]  do_syscall_64+0xa0/0xe80\n",
+	  "INFO: rcu detected stall in sys_rmdir", "RCU stall in d_walk" },
+	{ "[   26.000001] watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [sh:55]\n"
+	  "[   26.000011] Call Trace:\n"
+	  "[   26.000012]  smp_call_function_many_cond+0xa0/0xe80\n"
+	  "[   26.000013]  thing_ioctl+0xa0/0xe80\n"
+	  "[   26.000014]  __x64_sys_ioctl+0xa0/0xe80\n",
+	  "BUG: soft lockup in smp_call_function",
+	  "soft lockup: CPU 3 hung in the kernel in smp_call_function_many_cond, by task sh "
+	  "(pid 55)" },
+	// Which lock, not how others take it, nor those that are held.
+	{ "[    2.000001] WARNING: possible circular locking dependency detected\n"
+	  "[    2.000002] sh/71 is trying to acquire lock:\n"
+	  "[    2.000003] ffff888000000000 (&a){....}-{2:2}, at: mutex_lock_nested+0x1/0x2\n"
+	  "[    2.000004] but task is already holding lock:\n"
+	  "[    2.000005] ffff888000000001 (&b){....}-{2:2}, at: [<ffffffff81000000>] "
+	  "take_b+0x1/0x2\n"
+	  "[    2.000006] -> #1 (&b){....}-{2:2}:\n"
+	  "[    2.000007]        other_way+0x1/0x2\n"
+	  "[    2.000008] stack backtrace:\n"
+	  "[    2.000009] Call Trace:\n"
+	  "[    2.000010]  dump_stack_lvl+0x1/0x2\n"
+	  "[    2.000011]  take_a+0x1/0x2\n" PANIC_ON_WARN,
+	  "possible deadlock in take_b", "possible deadlock in take_b" },
+	{ "[    2.000001] WARNING: inconsistent lock state\n"
+	  "[    2.000002] {IN-HARDIRQ-W} state was registered at:\n"
+	  "[    2.000003]   other_way+0x1/0x2\n"
+	  "[    2.000009] Call Trace:\n"
+	  "[    2.000010]  dump_stack_lvl+0x1/0x2\n"
+	  "[    2.000011]  take_a+0x1/0x2\n" PANIC_ON_WARN,
+	  "inconsistent lock state in take_a", "inconsistent lock state in take_a" },
+	// One that complains of its caller; 32-bit ARM's frames.
+	{ "[    2.000001] WARNING: CPU: 0 PID: 7 at drivers/usb/core/urb.c:477 "
+	  "usb_submit_urb+0x1/0x2\n"
+	  "[    2.000002] [<80242464>] (__warn) from [<802426bc>] "
+	  "(warn_slowpath_fmt+0x6c/0xd8)\n"
+	  "[    2.000003] [<80242465>] (usb_submit_urb) from [<802426bd>] (pad_open+0x6c/0xd8)\n"
+	  "[    2.000004] [<80242466>] (pad_open) from [<802426be>] (kthread+0x6c/0xd8)\n" PANIC_ON_WARN,
+	  "WARNING in pad_open/usb_submit_urb",
+	  "a kernel warning at drivers/usb/core/urb.c:477 in usb_submit_urb" },
+	{ "[    2.000001] BUG: KASAN: invalid-access in crypt_it+0x4/0x70\n"
+	  "[    2.000002] Read at addr 02ff000027080260 by task sh/71\n"
+	  "[    2.000003] Call trace:\n"
+	  "[    2.000004]  crypt_all+0x4/0x70\n",
+	  "KASAN: invalid-access Read in crypt_it",
+	  "invalid-access (read) in crypt_it (KASAN)" },
 	{ "[    2.000001] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is "
 	  "enabled\n",
 	  "kernel panic: Out of memory",

@@ -529,7 +529,7 @@ static void test_tasks(void **state)
 /* Without a header (v6.2 and before), or with one that nobody knows. */
 static void trial(enum orc_layout layout, bool has_header)
 {
-	const struct unwinder *unwinder;
+	const void *unwinder;
 	struct fake_kernel f;
 	struct backtrace *bt;
 	struct err err = { 0 };
@@ -554,7 +554,7 @@ static void trial(enum orc_layout layout, bool has_header)
 	}
 	fake_kernel_open(&f);
 	assert_int_equal(kernel_unwinder(f.kernel, &unwinder, &err), 0);
-	assert_int_equal(unwinder_layout(unwinder, &is_guess), layout);
+	assert_int_equal(unwinder_orc_layout(unwinder, &is_guess), layout);
 	assert_true(is_guess);
 	bt = walk(&f, FUNCTION(0), STACK + 0x1000, 0);
 	assert_int_equal(bt->count, 3);
@@ -575,7 +575,7 @@ static void test_trial(void **state)
  * guess. */
 static void no_trial(bool has_header)
 {
-	const struct unwinder *unwinder;
+	const void *unwinder;
 	struct fake_kernel f;
 	bool is_guess = false;
 	int r;
@@ -589,7 +589,7 @@ static void no_trial(bool has_header)
 	r = kernel_unwinder(fake_kernel_open(&f), &unwinder, NULL);
 	assert_int_equal(r == 0, !has_header);
 	if (r == 0) {
-		assert_int_equal(unwinder_layout(unwinder, &is_guess), ORC_LAYOUT_1);
+		assert_int_equal(unwinder_orc_layout(unwinder, &is_guess), ORC_LAYOUT_1);
 		assert_true(is_guess);
 	}
 	fake_kernel_done(&f);

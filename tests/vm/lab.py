@@ -4,6 +4,8 @@
 
     lab.py make 6.12 sysrq      boot, fill with tasks, crash, copy /proc/vmcore
     lab.py path 6.12 sysrq      the directory that `make` prints (made once, then kept)
+    lab.py make 6.12-arm64 sysrq    of another machine, which QEMU plays; --cpu cortex-a72
+                                is one with addresses of 48 bits, not 52
 
 The trigger is `sysrq`, or a `how` of tests/kmod/epitaph_crash.c (null, panic, stack, ...).
 The directory holds
@@ -26,12 +28,14 @@ themselves come and go, and a kernel thread may start to run between the two.
 import argparse
 import lzma
 import os
+import re
 import secrets
 import shutil
 import stat
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -41,10 +45,37 @@ import assets  # noqa: E402
 import build   # noqa: E402
 
 MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What plays a machine of an architecture, and what makes programs for it."""
+    qemu: str
+    package: str
+    options: tuple
+    console: str
+    compiler: str
+    compiler_package: str
+    kexec: str  # -s: the kernel itself reads the file; Debian's for arm64 can't (KEXEC_FILE)
+
+
+MACHINES = {
+    'amd64': Machine('qemu-system-x86_64', 'qemu-system-x86', (), 'ttyS0', 'gcc', 'gcc', '-s'),
+    'arm64': Machine('qemu-system-aarch64', 'qemu-system-arm', ('-machine', 'virt'), 'ttyAMA0',
+                     'aarch64-linux-gnu-gcc', 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross',
+                     '-c'),
+}
 # What the virtual disks need, in the order of a modprobe; absent = built in.
 DISK_MODULES = ('virtio_pci', 'virtio_blk', 'ext4')
 PROC_FILES = ('modules', 'kallsyms', 'iomem', 'meminfo', 'vmstat', 'zoneinfo', 'buddyinfo',
               'slabinfo', 'mounts', 'cmdline', 'version', 'loadavg', 'uptime', 'interrupts')
+
+# What kexec needs where the machine's own is of no use: Debian's can load Xen too.
+KEXEC_LIBRARIES = (
+    'libc6', 'zlib1g', 'libfdt1', 'libuuid1', 'libext2fs2', 'libcom-err2', 'libyajl2',
+    'libxenmisc4.17', 'libxencall1', 'libxendevicemodel1', 'libxenevtchn1',
+    'libxenforeignmemory1', 'libxengnttab1', 'libxenhypfs1', 'libxenstore4',
+    'libxentoolcore1', 'libxentoollog1')
 
 # The same /init serves both kernels: /proc/vmcore says which one it is.
 INIT = r'''#!/bin/busybox sh
@@ -83,7 +114,7 @@ fi
 /bin/lab_guest tasks "$MARKER" &
 cat /disk/vmlinuz >/dev/null		# page cache
 echo "lab page cache $MARKER" >/disk/marker
-/disk/kexec/ld.so --library-path /disk/kexec /disk/kexec/kexec -s -p /disk/vmlinuz \
+/disk/kexec/ld.so --library-path /disk/kexec /disk/kexec/kexec $KEXEC -p /disk/vmlinuz \
 	--initrd=/disk/initrd --command-line="$CRASH_CMDLINE" || fail "kexec"
 sleep 1					# let the tasks go to sleep
 echo "lab marker $MARKER" >/dev/kmsg
@@ -143,22 +174,34 @@ def module_closure(tree, wanted):
     return result
 
 
-def guest_program(work):
+def architecture_of(series):
+    return assets.series_parts(series)[1]
+
+
+def busybox_of(architecture):
+    if architecture == assets.ARCHITECTURES[0]:
+        return Path(assets.need('busybox', 'busybox-static'))
+    return assets.program('busybox-static', 'bin/busybox', architecture)
+
+
+def guest_program(work, architecture):
     program = work / 'lab_guest'
-    assets.run(assets.need('gcc', 'gcc'), '-std=gnu17', '-O2', '-static', '-pthread', '-s',
+    machine = MACHINES[architecture]
+    assets.run(assets.need(machine.compiler, machine.compiler_package), '-std=gnu17', '-O2', '-static', '-pthread', '-s',
                '-o', program, HERE / 'lab_guest.c')
     return program.read_bytes()
 
 
 def initramfs(kernel_dir, release, work):
     modules = module_closure(kernel_dir / 'lib/modules' / release, DISK_MODULES)
-    busybox = Path(assets.need('busybox', 'busybox-static')).read_bytes()
+    architecture = architecture_of(release)
+    busybox = busybox_of(architecture).read_bytes()
     folder, program = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755
     entries = [(name, folder, b'') for name in
                ('bin', 'dev', 'disk', 'modules', 'proc', 'sys', 'tmp')]
     entries += [('init', program, INIT.encode()),
                 ('bin/busybox', program, busybox),
-                ('bin/lab_guest', program, guest_program(work)),
+                ('bin/lab_guest', program, guest_program(work, architecture)),
                 ('modules.order', stat.S_IFREG | 0o644,
                  ''.join(f'{name}\n' for name, _ in modules).encode())]
     entries += [(f'modules/{name}', stat.S_IFREG | 0o644, content)
@@ -168,9 +211,30 @@ def initramfs(kernel_dir, release, work):
 
 # --- the disks ------------------------------------------------------------------------
 
-def copy_kexec(folder):
+def copy_libraries(program, root, folder):
+    """The libraries that a program of another architecture needs, and its loader."""
+    wanted, done = [program], set()
+    while wanted:
+        dynamic = assets.output_of('readelf', '-d', wanted.pop())
+        for name in re.findall(r'\(NEEDED\).*\[(.*)\]', dynamic):
+            if name in done:
+                continue
+            done.add(name)
+            path = next(root.glob(f'**/{name}'), None)
+            if not path:
+                raise assets.Trouble(f"'{program}' needs '{name}', which is not in '{root}'")
+            shutil.copy(path, folder / ('ld.so' if name.startswith('ld-linux') else name))
+            wanted.append(path)
+
+
+def copy_kexec(folder, architecture):
     """Debian's kexec is dynamic: take its libraries along, and start it by its loader."""
     folder.mkdir()
+    if architecture != assets.ARCHITECTURES[0]:
+        kexec = assets.program('kexec-tools', 'sbin/kexec', architecture, *KEXEC_LIBRARIES)
+        shutil.copy(kexec, folder / 'kexec')
+        copy_libraries(kexec, kexec.parents[1], folder)
+        return
     kexec = assets.need('kexec', 'kexec-tools')
     shutil.copy(kexec, folder / 'kexec')
     for line in assets.output_of('ldd', kexec).splitlines():
@@ -184,13 +248,13 @@ def shell_quote(text):
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def scratch_disk(disk, work, job, files):
+def scratch_disk(disk, work, job, files, architecture):
     """An ext4 disk with the job's parameters and files, made without mounting it."""
     tree = work / 'disk'
     (tree / 'out').mkdir(parents=True)
     for name, source in files.items():
         shutil.copy(source, tree / name)
-    copy_kexec(tree / 'kexec')
+    copy_kexec(tree / 'kexec', architecture)
     (tree / 'job').write_text(''.join(f'{k}={shell_quote(v)}\n' for k, v in job.items()))
     with open(disk, 'wb') as image:
         image.truncate(256 * MIB)
@@ -210,31 +274,34 @@ def take_results(disk, out):
 # --- the machine ----------------------------------------------------------------------
 
 def boot(kernel_image, initrd, disks, console, options):
+    machine = MACHINES[architecture_of(options.series)]
     command = [
-        assets.need('qemu-system-x86_64', 'qemu-system-x86'),
-        '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', str(options.cpus),
+        assets.need(machine.qemu, machine.package), *machine.options,
+        '-accel', 'tcg,thread=multi', '-cpu', options.cpu, '-smp', str(options.cpus),
         '-m', str(options.memory), '-nodefaults', '-nic', 'none', '-display', 'none',
         '-no-reboot', '-serial', f'file:{console}', '-kernel', kernel_image, '-initrd', initrd,
-        '-append', f'console=ttyS0 panic=1 crashkernel={options.crashkernel}'
+        '-append', f'console={machine.console} panic=1 crashkernel={options.crashkernel}'
                    f' {options.append}'.rstrip()]
     for disk in disks:
         command += ['-drive', f'if=virtio,format=raw,cache=unsafe,file={disk}']
     # QEMU keeps stdin of a terminal otherwise; it ends when the guest powers off.
-    machine = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
+    process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
                                stdout=sys.stderr)
     try:
-        if machine.wait(options.timeout) != 0:
-            raise assets.Trouble(f'QEMU failed with status {machine.returncode}')
+        if process.wait(options.timeout) != 0:
+            raise assets.Trouble(f'QEMU failed with status {process.returncode}')
     except subprocess.TimeoutExpired:
         raise assets.Trouble(f'the machine was not done after {options.timeout} s') from None
     finally:
-        if machine.poll() is None:
-            machine.kill()
-            machine.wait()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def lab_dir(series, options):
     name = f'{series}-{options.trigger}'
+    if options.cpu != 'max':
+        name += f'-{options.cpu}'
     if options.memory != 1024:
         name += f'-{options.memory}M'
     if options.cpus != 2:
@@ -247,6 +314,7 @@ def lab_dir(series, options):
 def make_in(out, options):
     kernel_dir = assets.kernel(options.series)
     release = (kernel_dir / 'release').read_text().strip()
+    architecture = architecture_of(release)
     kernel_image = kernel_dir / 'boot' / f'vmlinuz-{release}'
     marker = f'epitaph-lab-{secrets.token_hex(8)}'
     work = out / 'work'
@@ -261,10 +329,11 @@ def make_in(out, options):
         shutil.copy(module, out)
     job = {'TRIGGER': options.trigger, 'MARKER': marker, 'PROC_FILES': ' '.join(PROC_FILES),
            'FILES': str(options.files),
-           'CRASH_CMDLINE': 'console=ttyS0 nr_cpus=1 reset_devices irqpoll panic=1'
+           'KEXEC': MACHINES[architecture].kexec,
+           'CRASH_CMDLINE': f'console={MACHINES[architecture].console} nr_cpus=1 reset_devices irqpoll panic=1'
                             ' oops=panic rootfstype=ramfs'}
     disk = work / 'disk.img'
-    scratch_disk(disk, work, job, files)
+    scratch_disk(disk, work, job, files, architecture)
     vmcore = out / 'vmcore'
     with open(vmcore, 'wb') as image:  # a raw disk, cut to the dump's size afterwards
         image.truncate((options.memory + 64) * MIB)
@@ -309,9 +378,10 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('verb', choices=('make', 'path'))
-    parser.add_argument('series', help='5.10, 6.1, 6.12, 7.x, or a full release')
+    parser.add_argument('series', help='5.10, 6.1, 6.12, 7.x, 6.12-arm64, or a full release')
     parser.add_argument('trigger')
     parser.add_argument('--memory', type=int, default=1024, metavar='MIB')
+    parser.add_argument('--cpu', default='max', metavar='MODEL', help="as QEMU's -cpu")
     parser.add_argument('--cpus', type=int, default=2)
     parser.add_argument('--files', type=int, default=0, metavar='N')
     parser.add_argument('--crashkernel', default='256M')

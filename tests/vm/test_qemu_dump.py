@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Dumps that QEMU makes of a panicked machine, read by epitaph.
 
-    test_qemu_dump.py EPITAPH [--keep DIR]
+    test_qemu_dump.py EPITAPH [--keep DIR] [--architecture arm64]
 
 A kernel reads itself through its /proc/kcore, and epitaph and makedumpfile say what its
 memory is used for; it panics with no crash kernel loaded and stays
@@ -10,6 +10,7 @@ where it is; QEMU's monitor writes its memory in each format that it has. All fo
 have the same memory, and the report must name the cause: in ELF and in flattened kdump, with
 the kernel's VMCOREINFO in a note (-device vmcoreinfo) and without.
 """
+import argparse
 import json
 import re
 import secrets
@@ -28,19 +29,21 @@ sys.path.insert(0, str(HERE.parents[1] / 'tools'))
 import assets  # noqa: E402
 import lab     # noqa: E402
 
-SERIES = '6.12'
+SERIES = {'amd64': '6.12', 'arm64': '6.12-arm64'}
 SECONDS = 180
 INIT = '''#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs devtmpfs /dev
 /bin/busybox mount -t sysfs sysfs /sys
 /bin/busybox insmod /qemu_fw_cfg.ko
-/live_kernel /proc/kcore >/dev/console
-/ours/ld.so --library-path /ours /ours/epitaph mem --estimate >/dev/console
-/ours/ld.so --library-path /ours --argv0 makedumpfile /ours/epitaph --mem-usage /proc/kcore \
-	>/dev/console
-/theirs/ld.so --library-path /theirs /theirs/makedumpfile --mem-usage /proc/kcore \
-	>/dev/console
+if [ -e /live_kernel ]; then
+	/live_kernel /proc/kcore >/dev/console
+	/ours/ld.so --library-path /ours /ours/epitaph mem --estimate >/dev/console
+	/ours/ld.so --library-path /ours --argv0 makedumpfile /ours/epitaph \
+		--mem-usage /proc/kcore >/dev/console
+	/theirs/ld.so --library-path /theirs /theirs/makedumpfile --mem-usage /proc/kcore \
+		>/dev/console
+fi
 echo "marker {marker}" >/dev/kmsg
 echo c >/proc/sysrq-trigger
 '''
@@ -96,36 +99,40 @@ def programs(epitaph):
             with_libraries('theirs', Path(program), loader, path))
 
 
-def initramfs(marker, modules, live_kernel):
+def initramfs(marker, modules, live_kernel, architecture):
     """The kernel tells QEMU where its note is only once qemu_fw_cfg is there."""
-    busybox = Path(assets.need('busybox', 'busybox-static')).read_bytes()
+    busybox = lab.busybox_of(architecture).read_bytes()
     folder, program = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755
     return lab.cpio_newc([('bin', folder, b''), ('dev', folder, b''), ('proc', folder, b''),
                           ('sys', folder, b''), ('tmp', folder, b''),
                           ('init', program, INIT.format(marker=marker).encode()),
                           ('bin/busybox', program, busybox),
-                          ('live_kernel', program, live_kernel.read_bytes()),
-                          *programs(live_kernel.parents[1] / 'epitaph'),
+                          *([('live_kernel', program, live_kernel.read_bytes()),
+                             *programs(live_kernel.parents[1] / 'epitaph')]
+                            if live_kernel else []),
                           *((name, stat.S_IFREG | 0o644, content)
                             for name, content in modules)])
 
 
-def make_dumps(work, marker, devices, live_kernel):
+def make_dumps(work, marker, devices, live_kernel, architecture):
     """({format: path}, the console, the kernel's release). The machine stands still while it is dumped, and is ended then."""
     dumps = {}
-    kernel_dir = assets.kernel(SERIES)
+    kernel_dir = assets.kernel(SERIES[architecture])
+    played = lab.MACHINES[architecture]
     release = (kernel_dir / 'release').read_text().strip()
     console, monitor = work / 'console.log', work / 'monitor'
     console.write_bytes(b'')
     monitor.unlink(missing_ok=True)
     modules = lab.module_closure(kernel_dir / 'lib/modules' / release, ['qemu_fw_cfg'])
-    (work / 'initrd').write_bytes(initramfs(marker, modules, live_kernel))
+    (work / 'initrd').write_bytes(initramfs(marker, modules, live_kernel,
+                                             architecture))
     machine = subprocess.Popen(
-        [assets.need('qemu-system-x86_64', 'qemu-system-x86'), '-accel', 'tcg,thread=multi',
-         '-cpu', 'max', '-smp', '2', '-m', '512', '-nodefaults', '-nic', 'none', '-display',
-         'none', '-serial', f'file:{console}', '-qmp', f'unix:{monitor},server,nowait',
+        [assets.need(played.qemu, played.package), *played.options,
+         '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '512',
+         '-nodefaults', '-nic', 'none', '-display', 'none', '-serial', f'file:{console}', '-qmp', f'unix:{monitor},server,nowait',
          '-kernel', kernel_dir / f'boot/vmlinuz-{release}', '-initrd', work / 'initrd',
-         '-append', 'console=ttyS0 panic=0 crashkernel=64M', *devices], stdin=subprocess.DEVNULL,
+         '-append', f'console={played.console} panic=0 crashkernel=64M', *devices],
+        stdin=subprocess.DEVNULL,
         stdout=sys.stderr)
     try:
         qmp = Monitor(monitor)
@@ -149,8 +156,8 @@ def make_dumps(work, marker, devices, live_kernel):
 
 
 class Test:
-    def __init__(self, epitaph, work):
-        self.epitaph, self.work = epitaph, work
+    def __init__(self, epitaph, work, architecture):
+        self.epitaph, self.work, self.architecture = epitaph, work, architecture
         self.marker = f'epitaph-{secrets.token_hex(8)}'
         self.passed = self.failed = 0
 
@@ -206,13 +213,16 @@ class Test:
                               ('without a note', [])):
             work = self.work / name.replace(' ', '-')
             work.mkdir(exist_ok=True)
-            dumps, console, release = make_dumps(work, self.marker, devices,
-                                                 self.epitaph.parent / 'tests/live_kernel')
+            is_ours = self.architecture == assets.ARCHITECTURES[0]
+            live_kernel = self.epitaph.parent / 'tests/live_kernel' if is_ours else None
+            dumps, console, release = make_dumps(work, self.marker, devices, live_kernel,
+                                                 self.architecture)
             # 512 MiB without what the firmware has.
             live = re.search(r'live_kernel: pages=(\d+) lost=0 release=(\S+)\s', console)
-            self.check(f'/proc/kcore, {name}', live and 130000 < int(live[1]) < 131072 and
-                       live[2] == release, live, console[-500:])
-            self.usage(name, console)
+            if is_ours:
+                self.check(f'/proc/kcore, {name}', live and 130000 < int(live[1]) < 131072
+                           and live[2] == release, live, console[-500:])
+                self.usage(name, console)
             sums = {}
             for each, path in dumps.items():
                 self.shown(f'{each}, {name}', path)
@@ -227,11 +237,16 @@ class Test:
 
 
 def main():
-    epitaph = Path(sys.argv[1]).resolve()
-    keep = Path(sys.argv[3]).resolve() if sys.argv[2:3] == ['--keep'] else None
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('epitaph', type=Path)
+    parser.add_argument('--keep', type=Path)
+    parser.add_argument('--architecture', choices=SERIES, default=assets.ARCHITECTURES[0])
+    options = parser.parse_args()
+    keep = options.keep and options.keep.resolve()
     work = keep or Path(tempfile.mkdtemp(prefix='epitaph-qemu-'))
     work.mkdir(parents=True, exist_ok=True)
-    test = Test(epitaph, work)
+    test = Test(options.epitaph.resolve(), work, options.architecture)
     try:
         test.run()
     finally:

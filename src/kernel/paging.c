@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/paging.h"
+
+#include <inttypes.h>
+
+#include "base/buf.h"
+#include "base/size.h"
+
+static int not_mapped(uint64_t vaddr, struct err *err)
+{
+	return err_set(err, ERR_FAULT, "address 0x%" PRIx64 " is not mapped", vaddr);
+}
+
+static int table_entry(struct paging *paging, struct kernel *kernel, uint64_t paddr,
+		       uint64_t *ret, struct err *err)
+{
+	uint64_t start = align_down(paddr, PAGING_BLOCK_SIZE);
+	struct paging_block *block =
+		&paging->blocks[start / PAGING_BLOCK_SIZE % PAGING_BLOCK_COUNT];
+
+	if (!block->is_valid || block->paddr != start) {
+		int r;
+
+		block->is_valid = false;
+		r = image_read(kernel_image(kernel), start, block->bytes,
+			       PAGING_BLOCK_SIZE, err);
+		if (r < 0)
+			return r;
+		block->is_valid = true;
+		block->paddr = start;
+	}
+	*ret = load_le64(block->bytes + (paddr - start));
+	return 0;
+}
+
+/* What an entry says of @vaddr: 0 it is a table, 1 a page, both at @ret_paddr. */
+static int follow(const struct paging *paging, uint64_t vaddr, uint64_t entry,
+		  unsigned int shift, uint64_t *ret_paddr, struct err *err)
+{
+	switch (paging->decode(paging->decode_context, entry, shift, ret_paddr)) {
+	case PAGING_TABLE:
+		return 0;
+	case PAGING_PAGE:
+		*ret_paddr = align_down(*ret_paddr, (uint64_t)1 << shift) +
+			     (vaddr & (((uint64_t)1 << shift) - 1));
+		return 1;
+	case PAGING_NOTHING:
+		return not_mapped(vaddr, err);
+	case PAGING_IMPOSSIBLE:
+		break;
+	}
+	return err_set(err, ERR_CORRUPT,
+		       "page table for address 0x%" PRIx64
+		       " has the impossible entry 0x%" PRIx64,
+		       vaddr, entry);
+}
+
+/* From the root down, a step less to go each time, whatever the entries say. */
+int paging_walk(struct paging *paging, struct kernel *kernel, uint64_t root_paddr,
+		uint64_t vaddr, uint64_t *ret_paddr, uint64_t *ret_size, struct err *err)
+{
+	uint64_t paddr = root_paddr;
+	unsigned int bits = paging->root_bits;
+
+	for (unsigned int shift = paging->root_shift; shift >= paging->page_shift;
+	     shift -= paging->level_bits, bits = paging->level_bits) {
+		uint64_t index = vaddr >> shift & (((uint64_t)1 << bits) - 1), entry;
+		int r;
+
+		r = table_entry(paging, kernel, paddr + index * 8, &entry, err);
+		if (r < 0 && vaddr >= paging->own_start && vaddr < paging->own_end) {
+			*ret_paddr = vaddr - paging->own_start + paging->own_paddr;
+			*ret_size = (uint64_t)1 << paging->page_shift;
+			return 0;
+		}
+		if (r < 0)
+			return err_in(err, r, "page table for address 0x%" PRIx64, vaddr);
+		r = follow(paging, vaddr, entry, shift, &paddr, err);
+		if (r < 0)
+			return r;
+		if (r == 1) {
+			*ret_paddr = paddr;
+			*ret_size = (uint64_t)1 << shift;
+			return 0;
+		}
+	}
+	return not_mapped(vaddr, err);
+}
+
+int paging_translate(struct paging *paging, struct kernel *kernel, uint64_t vaddr,
+		     uint64_t *ret_paddr, uint64_t *ret_run, struct err *err)
+{
+	uint64_t page_size = (uint64_t)1 << paging->page_shift;
+	uint64_t page = vaddr >> paging->page_shift;
+	struct paging_translation *entry = &paging->tlb[page % PAGING_TLB_COUNT];
+
+	if (entry->tag != page + 1) {
+		uint64_t paddr = 0, size = 0;
+		int r = paging_walk(paging, kernel, paging->root_paddr, vaddr, &paddr,
+				    &size, err);
+
+		if (r < 0)
+			return r;
+		*entry = (struct paging_translation){ .tag = page + 1,
+						      .paddr = align_down(paddr,
+									  page_size),
+						      .size_bytes = size };
+	}
+	*ret_paddr = entry->paddr + (vaddr & (page_size - 1));
+	if (ret_run)
+		*ret_run = entry->size_bytes - (vaddr & (entry->size_bytes - 1));
+	return 0;
+}
