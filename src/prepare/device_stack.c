@@ -177,10 +177,16 @@ static int dm_read(const char *root, const char *sysfs, struct device_stack *sta
 	_cleanup_free struct dm_ioctl *io = calloc(1, DM_TABLE_BYTES);
 	_cleanup_fd int fd = open(DM_CONTROL, O_RDWR | O_CLOEXEC);
 	struct orders_device *device = &stack->device;
-	int r = read_line(sysfs, "/dm/name", device->name, sizeof(device->name), err);
+	int r;
 
 	if (!io)
 		return err_nomem(err);
+	// The kernel is asked, and that of a recorded machine is not here.
+	if (root[0])
+		return err_set(err, ERR_UNSUPPORTED,
+			       "it is device-mapper's; whether it is linear (LVM), which "
+			       "is supported, only the machine itself can tell");
+	r = read_line(sysfs, "/dm/name", device->name, sizeof(device->name), err);
 	if (r < 0)
 		return r;
 	if (fd < 0)
