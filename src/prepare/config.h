@@ -29,7 +29,7 @@ struct config {
 	enum orders_mode mode;	  /* [capture] mode = full | dmesg */
 	enum orders_end end;	  /* [capture] end = reboot | poweroff | halt */
 	int dump_level;		  /* [capture] level = 31 */
-	char codec[16];		  /* [capture] codec = zstd[:N] | zlib | lzo | none */
+	char codec[16]; /* [capture] codec = zstd[:N] | zlib | lzo | snappy | none */
 	int codec_level;
 	/* [capture] target = PATH or raw:DEVICE: after [archive] path; may be repeated */
 	char targets[CONFIG_TARGETS_MAX][PATH_MAX];

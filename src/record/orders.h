@@ -100,7 +100,7 @@ struct orders {
 	struct orders_device devices[ORDERS_DEVICES_MAX]; /* each after what it lies on */
 	size_t device_count;
 	int dump_level; /* makedumpfile's -d */
-	char codec[16]; /* "zstd", "zlib", "lzo", "none" */
+	char codec[16]; /* "zstd", "zlib", "lzo", "snappy", "none" */
 	int codec_level;
 	uint64_t size_limit_bytes; /* of the dump; 0: none */
 	bool makes_room;	   /* old dumps may go where the disk is too full */
