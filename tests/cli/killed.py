@@ -43,7 +43,7 @@ class Machine:
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(mode=0o700)
         self.conf.write_text(f'[archive]\npath = {self.archive}\nkeep = 2\n'
-                             'collect_pstore = no\n')
+                             f'collect_pstore = no\nsyslog = no\nmotd = {self.top}/motd\n')
 
     def add(self, stamp):
         directory = self.archive / stamp

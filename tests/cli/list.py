@@ -26,7 +26,7 @@ class Machine:
     def configure(self, panic_log=''):
         # This machine's own pstore is not for tests to take.
         self.conf.write_text(f'[archive]\npath = {self.archive}\npanic_log = {panic_log}\n'
-                             'collect_pstore = no\n')
+                             'collect_pstore = no\nsyslog = no\nmotd =\n')
 
     def add(self, stamp, crash, **sizes):
         """A record; a part's size is negative where the part is partial."""
