@@ -171,6 +171,31 @@ def test_in_place(machine):
     assert machine.names() == ['202401020304']
 
 
+def test_listed(machine):
+    """Other tools' records in the archive are crashes too, read as they are."""
+    for name, files in (('127.0.0.1-2024-01-02-03:05:06', ('vmcore-dmesg.txt', 'vmcore-incomplete')),
+                        ('2024-01-02-03:06', ('dmesg.txt', 'vmcore')),
+                        ('2024-01-02', ('vmcore',)), ('a-2024-01-02-03:07:08', ('other',))):
+        for file in files:
+            path = machine.archive / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(core(5000) if 'vmcore' in file and 'txt' not in file
+                             else LOG.encode())
+    listed = json.loads(machine.run('list', '--json').stdout)['crashes']
+    assert [(crash['name'], crash['time']) for crash in listed] == [
+        ('127.0.0.1-2024-01-02-03:05:06', 1704164706), ('2024-01-02-03:06', 1704164760)], listed
+    states = [(crash['parts']['dmesg']['state'], crash['parts']['dump']['state'])
+              for crash in listed]
+    assert states == [('complete', 'partial'), ('complete', 'complete')], listed
+    done = machine.run('show', '127', code=3)
+    assert 'sysrq' in done.stdout and 'never finished' in done.stderr, done
+    assert 'Kernel panic' in machine.run('dmesg', 'last', code=0).stdout
+    out = machine.run('import', machine.archive).stdout
+    assert out.count('already') == 2, out
+    machine.run('rm', '127.0.0.1-2024-01-02-03:05:06')
+    assert not (machine.archive / '127.0.0.1-2024-01-02-03:05:06').exists()
+
+
 def test_disk_full(machine):
     """Files may not grow past a size: nothing is published, the originals stay."""
     def limit():
