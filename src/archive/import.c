@@ -171,10 +171,12 @@ static const struct record *find_known(const struct archive *archive,
 	char checksum[PART_CHECKSUM_SIZE] = "";
 
 	for (size_t i = archive->count; i > 0; i--) {
+		if (is_same_directory(archive->records[i - 1], foreign))
+			return archive->records[i - 1];
+	}
+	for (size_t i = archive->count; i > 0; i--) {
 		const struct record *record = archive->records[i - 1];
 
-		if (is_same_directory(record, foreign))
-			return record;
 		if (foreign->dump.name
 			    ? is_same_file(record, RECORD_DUMP, &foreign->dump, checksum)
 			    : is_same_file(record, RECORD_DMESG, &foreign->dmesg,

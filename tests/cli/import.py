@@ -190,8 +190,10 @@ def test_listed(machine):
     done = machine.run('show', '127', code=3)
     assert 'sysrq' in done.stdout and 'never finished' in done.stderr, done
     assert 'Kernel panic' in machine.run('dmesg', 'last', code=0).stdout
-    out = machine.run('import', machine.archive).stdout
-    assert out.count('already') == 2, out
+    out = machine.run('import', '--move', machine.archive).stdout
+    for crash in listed:
+        assert f"{crash['name']}' is in the archive already: {crash['path']}\n" in out, out
+        assert len(os.listdir(crash['path'])) == 2, out
     machine.run('rm', '127.0.0.1-2024-01-02-03:05:06')
     assert not (machine.archive / '127.0.0.1-2024-01-02-03:05:06').exists()
 
