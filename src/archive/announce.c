@@ -98,10 +98,18 @@ static const char *or_else(const char *text, const char *other)
 	return text[0] ? text : other;
 }
 
-/* The first part that is not what its capture wanted; "" if all is. */
+/* That the capture was cut off, else the first part that is not what it wanted; "". */
 static void format_missing(const struct record *record, char *ret, size_t size)
 {
 	ret[0] = '\0';
+	if (record_was_cut(record)) {
+		snprintf(
+			ret, size,
+			"incomplete: the capture did not end, in its step '%s': the crash "
+			"kernel panicked, was reset, or the power was cut",
+			record->crash.step);
+		return;
+	}
 	for (int i = 0; i < RECORD_PART_COUNT; i++) {
 		const struct record_part_meta *part = &record->parts[i];
 

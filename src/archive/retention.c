@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 
 #include "archive/removal.h"
+#include "record/history.h"
 
 #define DAY_S 86400
 
@@ -13,31 +14,18 @@ static bool is_counted(const struct record *record)
 	return !record->meta_reason[0];
 }
 
-/* Is there one with the same title among @from ... @to? */
-static bool has_title(const struct archive *archive, size_t from, size_t to,
-		      const char *title)
-{
-	for (size_t i = from; i < to; i++) {
-		const struct record *record = archive->records[i];
-
-		if (is_counted(record) && strcmp(record->crash.title, title) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Why this one stays whatever the limits say; NULL if it does not. */
-static const char *protection(const struct archive *archive, size_t i)
+static const char *protection(const char *const *titles, size_t count, size_t i)
 {
-	const char *title = archive->records[i]->crash.title;
-
-	if (!is_counted(archive->records[i]))
+	if (!titles[i])
 		return "another tool's, or without a meta.json that can be read";
-	if (!has_title(archive, 0, i, title))
-		return "the first of its title";
-	if (!has_title(archive, i + 1, archive->count, title))
-		return "the last of its title";
-	return NULL;
+	if (!history_is_needed(titles, count, i))
+		return NULL;
+	for (size_t j = 0; j < i; j++) {
+		if (titles[j] && strcmp(titles[j], titles[i]) == 0)
+			return "the last of its title";
+	}
+	return "the first of its title";
 }
 
 /* Of what is left while the oldest are looked at. */
@@ -76,13 +64,13 @@ static uint64_t free_bytes(const struct archive *archive)
 }
 
 static void choose(const struct archive *archive, const struct retention *retention,
-		   time_t now, const uint64_t *sizes, struct left left,
-		   struct retention_plan *plan)
+		   time_t now, const uint64_t *sizes, const char *const *titles,
+		   struct left left, struct retention_plan *plan)
 {
 	for (size_t i = 0; i < archive->count; i++) {
 		struct retention_choice choice = { .record = archive->records[i],
 						   .size_bytes = sizes[i] };
-		const char *kept = protection(archive, i);
+		const char *kept = protection(titles, archive->count, i);
 
 		if (!kept)
 			choice.why = reason(retention, choice.record, now, &left);
@@ -104,13 +92,14 @@ int retention_choose(const struct archive *archive, const struct retention *rete
 		     time_t now, struct retention_plan *ret, struct err *err)
 {
 	_cleanup_free uint64_t *sizes = calloc(archive->count + 1, sizeof(*sizes));
+	_cleanup_free const char **titles = calloc(archive->count + 1, sizeof(*titles));
 	struct retention_plan plan = {
 		.choices = calloc(archive->count + 1, sizeof(*plan.choices)),
 		.kept = calloc(archive->count + 1, sizeof(*plan.kept)),
 	};
 	struct left left = { .free_bytes = free_bytes(archive) };
 
-	if (!sizes || !plan.choices || !plan.kept) {
+	if (!sizes || !titles || !plan.choices || !plan.kept) {
 		retention_plan_done(&plan);
 		return err_nomem(err);
 	}
@@ -118,10 +107,11 @@ int retention_choose(const struct archive *archive, const struct retention *rete
 		sizes[i] = removal_size(archive->records[i]);
 		if (!is_counted(archive->records[i]))
 			continue;
+		titles[i] = archive->records[i]->crash.title;
 		left.bytes += sizes[i];
 		left.count++;
 	}
-	choose(archive, retention, now, sizes, left, &plan);
+	choose(archive, retention, now, sizes, titles, left, &plan);
 	*ret = plan;
 	return 0;
 }
