@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "archive/foreign.h"
 #include "base/fd.h"
 #include "base/text.h"
 
@@ -26,20 +27,13 @@ const char *archive_record_name(const struct record *record)
 
 int64_t archive_record_time(const struct record *record)
 {
-	struct tm tm = { .tm_isdst = -1 };
-	int consumed = 0;
+	const char *source;
 
 	if (record->crash.crash_time > 0)
 		return record->crash.crash_time;
 	if (record->crash.capture_time > 0)
 		return record->crash.capture_time;
-	if (sscanf(record->stamp, "%4d%2d%2d%2d%2d%n", &tm.tm_year, &tm.tm_mon,
-		   &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &consumed) != 5 ||
-	    consumed != 12)
-		return 0;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	return MAX(mktime(&tm), 0);
+	return foreign_parse_time(record->stamp, &source);
 }
 
 static int archive_compare_names(const void *a, const void *b)

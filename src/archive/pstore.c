@@ -16,6 +16,7 @@
 
 #include "archive/archive.h"
 #include "archive/pstore_panic.h"
+#include "archive/report_parts.h"
 #include "base/fd.h"
 #include "explain/report.h"
 
@@ -276,23 +277,6 @@ static int write_dmesg(struct record *record, const struct text *text, const cha
 	return r;
 }
 
-static int write_report(struct record *record, const struct report *report,
-			struct err *err)
-{
-	_cleanup_text struct text text = { 0 }, json = { 0 };
-	int r = report_format_text(report, NULL, &text, err);
-
-	if (r == 0)
-		r = report_format_json(report, &json, err);
-	if (r == 0)
-		r = record_part_write(record, RECORD_REPORT_TEXT, text_get(&text),
-				      text.size, 0, err);
-	if (r == 0)
-		r = record_part_write(record, RECORD_REPORT_JSON, text_get(&json),
-				      json.size, 0, err);
-	return r;
-}
-
 static int make_report(const struct pstore_panic *panic, const struct printk_log *log,
 		       int64_t crash_time, struct report **ret, struct err *err)
 {
@@ -316,17 +300,12 @@ static void describe(struct record *record, const struct report *report, time_t 
 	struct utsname name;
 
 	snprintf(crash->source, sizeof(crash->source), "pstore");
-	snprintf(crash->cause, sizeof(crash->cause), "%s", report->cause);
-	snprintf(crash->title, sizeof(crash->title), "%s", report->title);
-	snprintf(crash->kernel_release, sizeof(crash->kernel_release), "%s",
-		 report->release);
+	report_parts_describe(report, crash);
 	if (uname(&name) == 0) {
 		snprintf(crash->host, sizeof(crash->host), "%.64s", name.nodename);
 		snprintf(crash->machine, sizeof(crash->machine), "%.15s", name.machine);
 	}
-	crash->crash_time = report->crash_time;
 	crash->capture_time = now;
-	crash->uptime_ms = report->uptime_ms;
 }
 
 static int write_record(struct record *record, const struct pstore_panic *panic,
@@ -339,7 +318,7 @@ static int write_record(struct record *record, const struct pstore_panic *panic,
 	if (r == 0)
 		r = write_dmesg(record, text, damage, err);
 	if (r == 0)
-		r = write_report(record, report, err);
+		r = report_parts_write(record, report, err);
 	if (r == 0)
 		r = record_save_meta(record, err);
 	return r;

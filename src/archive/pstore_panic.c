@@ -381,13 +381,27 @@ bool pstore_panic_is_same(const struct printk_log *log, const struct printk_log 
 	return same >= SAME_LINES_MIN && same * 4 >= seen * 3;
 }
 
-/* The word before " #1": "... Comm: sh Not tainted 6.12.48-cloud-amd64 #1 Debian ..." */
+static bool release_take(const char *word, char *ret, size_t size)
+{
+	if (*word < '1' || *word > '9' || !strchr(word, '.'))
+		return false;
+	snprintf(ret, size, "%s", word);
+	return true;
+}
+
+/* In the line of an oops, or the first of a log that is whole: "Linux version 6.12.48".
+ * The word before " #1": "... Comm: sh Not tainted 6.12.48-cloud-amd64 #1 Debian ..." */
 static bool line_release(const struct printk_record *record, char *ret, size_t size)
 {
 	char line[512], *end, *start;
 
 	snprintf(line, sizeof(line), "%.*s",
 		 (int)MIN(record->text_size, sizeof(line) - 1), record->text);
+	if (strncmp(line, "Linux version ", strlen("Linux version ")) == 0) {
+		start = line + strlen("Linux version ");
+		start[strcspn(start, " ")] = '\0';
+		return release_take(start, ret, size);
+	}
 	start = strstr(line, "Comm: ");
 	if (!start)
 		return false;
@@ -398,11 +412,7 @@ static bool line_release(const struct printk_record *record, char *ret, size_t s
 	if (!end)
 		return false;
 	*end = '\0';
-	start = strrchr(start, ' ') + 1;
-	if (*start < '1' || *start > '9' || !strchr(start, '.'))
-		return false;
-	snprintf(ret, size, "%s", start);
-	return true;
+	return release_take(strrchr(start, ' ') + 1, ret, size);
 }
 
 void pstore_panic_release(const struct printk_log *log, char *ret, size_t size)

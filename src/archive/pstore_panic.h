@@ -58,7 +58,7 @@ int pstore_panic_text(const struct pstore_panic *panic, struct text *ret,
  */
 bool pstore_panic_is_same(const struct printk_log *log, const struct printk_log *other);
 
-/* The release, out of the line of an oops that names it; "" without. */
+/* The release, out of the line of an oops or the first of the log; "" without. */
 void pstore_panic_release(const struct printk_log *log, char *ret, size_t size);
 
 #define _cleanup_pstore_panics _cleanup_(pstore_panics_done)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which records go when there are too many, too old or too large ones: the oldest first.
+ * Which records go when there are too many, too old or too large ones, or the disk has
+ * not enough room for the next: the oldest first.
  *
  * Never the newest, and never the first and the last of a title: the one tells when it
  * began, the other that it goes on. Records that other tools wrote, or of which meta.json
@@ -22,18 +23,23 @@ struct retention {
 	uint32_t keep;
 	uint32_t keep_days;
 	uint64_t keep_size_bytes;
+	uint64_t keep_free_bytes; /* on the archive's disk */
 };
 
 struct retention_choice {
 	const struct record *record; /* borrowed from the archive */
 	uint64_t size_bytes;
-	const char *why; /* "older than keep_days", "more than keep", ... */
+	const char *why; /* "older than keep_days", "the newest", ... */
 };
 
 struct retention_plan {
 	struct retention_choice *choices; /* the oldest first */
 	size_t count;
 	uint64_t freed_bytes;
+
+	/* The others, and what keeps each: also the oldest first. */
+	struct retention_choice *kept;
+	size_t kept_count;
 };
 
 int retention_choose(const struct archive *archive, const struct retention *retention,

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * epitaph collect: run at boot. Brings what pstore kept into the archive, tells of the
- * crashes that were recorded since the last time (with panic_log in the configuration
- * each becomes a line of that log, once), and then removes what retention does not keep.
+ * crashes that were recorded since the last time (in panic_log, the system log, a message
+ * of the day, by mail, by a program: see announce.h), and then removes what retention
+ * does not keep.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
 
+#include "archive/announce.h"
 #include "archive/archive.h"
 #include "archive/pstore.h"
 #include "archive/raw_import.h"
 #include "archive/removal.h"
 #include "archive/retention.h"
+#include "base/fd.h"
 #include "cli/cli.h"
 #include "dump/flat.h"
 #include "record/field.h"
@@ -32,6 +39,7 @@ struct collected {
 	struct pstore_result pstore;
 	size_t crash_count; /* in the archive, at last */
 	size_t new_count;   /* lines that were written */
+	struct announce_result told;
 	size_t removed_count;
 	size_t raw_count; /* taken over from partitions */
 	bool is_cut;	  /* the last crash's capture did not end */
@@ -65,6 +73,10 @@ static int collect_print_json(const struct collected *c, struct err *err)
 				   json_integer((json_int_t)c->crash_count));
 	bad |= json_object_set_new(root, "new_count",
 				   json_integer((json_int_t)c->new_count));
+	bad |= json_object_set_new(root, "told_count",
+				   json_integer((json_int_t)c->told.told));
+	bad |= json_object_set_new(root, "failed_count",
+				   json_integer((json_int_t)c->told.failed));
 	bad |= json_object_set_new(root, "raw_count",
 				   json_integer((json_int_t)c->raw_count));
 	bad |= json_object_set_new(root, "last_was_cut", json_boolean(c->is_cut));
@@ -101,6 +113,8 @@ static void collect_print(const struct collected *c)
 	else
 		printf("%zu crash%s in '%s'; none noted: no panic_log is configured\n",
 		       c->crash_count, plural(c->crash_count), c->archive_path);
+	if (c->told.told > 0)
+		printf("%zu new crash%s told\n", c->told.told, plural(c->told.told));
 	if (c->removed_count > 0)
 		printf("%zu crash%s removed: see keep in epitaph.conf(5)\n",
 		       c->removed_count, plural(c->removed_count));
@@ -155,6 +169,61 @@ static bool collect_pstore(struct cli *cli, struct collected *c)
 	// What systemd-pstore(8) moved there before us is its own, to keep and to remove.
 	return collect_source(cli, PSTORE_SYSTEMD_PATH, true, SYSTEMD_DEPTH, c) &&
 	       is_good;
+}
+
+/* Is stderr the journal's own stream? Then a line may carry its priority. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&
+	       st.st_ino == inode;
+}
+
+/*
+ * Under systemd the journal, else syslog(3), else, as nobody listens yet, the kernel's
+ * log, which the system log takes in when it starts.
+ */
+static int collect_log_line(void *context, const char *line, struct err *err)
+{
+	_cleanup_text struct text text = { 0 };
+	_cleanup_fd int fd = -1;
+	int r;
+
+	if (stderr_is_journal()) {
+		fprintf(stderr, "<%d>%s\n", LOG_CRIT, line);
+		return 0;
+	}
+	if (access("/dev/log", W_OK) == 0) {
+		openlog("epitaph", 0, LOG_DAEMON);
+		syslog(LOG_CRIT, "%s", line);
+		closelog();
+		return 0;
+	}
+	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_os(err, errno,
+			      "no system log, and unable to open '/dev/kmsg'");
+	text_add(&text, "<%d>epitaph: %.900s\n", LOG_CRIT, line);
+	r = text_check(&text, err);
+	return r < 0 ? r : fd_write_full(fd, text.data, text.size, err);
+}
+
+static int collect_announce(struct cli *cli, const struct archive *archive,
+			    struct collected *c, struct err *err)
+{
+	const struct announce_options options = {
+		.log_line = cli->config.syslog ? collect_log_line : NULL,
+		.motd = cli->config.motd,
+		.mail_to = cli->config.mail_to,
+		.notify = cli->config.notify,
+		.log = &cli->log,
+	};
+
+	return announce(archive, &options, time(NULL), &c->told, err);
 }
 
 static int collect_unflatten(int in, int out, struct err *err)
@@ -219,6 +288,7 @@ static int collect_prune(struct cli *cli, struct archive *archive, struct collec
 		.keep = cli->config.keep,
 		.keep_days = cli->config.keep_days,
 		.keep_size_bytes = cli->config.keep_size_bytes,
+		.keep_free_bytes = cli->config.keep_free_bytes,
 	};
 	_cleanup_retention_plan struct retention_plan plan = { 0 };
 	_cleanup_fd int lock = -1;
@@ -266,7 +336,9 @@ static int collect_run(struct cli *cli, int argc, char **argv)
 		collect_tell_cut(cli, &archive, &c);
 	if (r == 0 && cli->config.panic_log[0])
 		r = archive_note(&archive, cli->config.panic_log, &c.new_count, &err);
-	if (r == 0) // not before they are noted
+	if (r == 0)
+		r = collect_announce(cli, &archive, &c, &err);
+	if (r == 0) // not before they are told
 		r = collect_prune(cli, &archive, &c, &err);
 	if (r < 0)
 		return cli_failed(cli, &err);
@@ -276,13 +348,13 @@ static int collect_run(struct cli *cli, int argc, char **argv)
 		collect_print(&c);
 	if (r < 0)
 		return cli_failed(cli, &err);
-	return is_good ? EXIT_DONE : EXIT_FAILED;
+	return is_good && c.told.failed == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 const struct command cmd_collect = {
 	.name = "collect",
 	.arguments = "[OPTION...]",
-	.summary = "at boot: take over what pstore kept, note new crashes",
+	.summary = "at boot: take over what pstore kept, tell of new crashes",
 	.options = "      --pstore DIR     take over DIR instead of " PSTORE_PATH "\n",
 	.has_json = true,
 	.run = collect_run,

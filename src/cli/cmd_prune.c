@@ -14,11 +14,28 @@
 
 #define PRUNE_SCHEMA_VERSION 1
 
+static json_t *prune_choices_json(const struct retention_choice *choices, size_t count)
+{
+	json_t *array = json_array();
+	int bad = 0;
+
+	for (size_t i = 0; i < count; i++)
+		bad |= json_array_append_new(
+			array, json_pack("{s:o,s:I,s:s}", "name",
+					 field_new_string(
+						 archive_record_name(choices[i].record)),
+					 "size_bytes", (json_int_t)choices[i].size_bytes,
+					 "why", choices[i].why));
+	if (!bad)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
 static int prune_print_json(const struct retention_plan *plan, const char *archive,
 			    bool is_dry_run, struct err *err)
 {
 	_cleanup_json json_t *root = json_object();
-	json_t *removed = json_array();
 	int bad = 0;
 
 	bad |= json_object_set_new(root, "schema_version",
@@ -27,19 +44,10 @@ static int prune_print_json(const struct retention_plan *plan, const char *archi
 	bad |= json_object_set_new(root, "dry_run", json_boolean(is_dry_run));
 	bad |= json_object_set_new(root, "freed_bytes",
 				   json_integer((json_int_t)plan->freed_bytes));
-	bad |= json_object_set_new(root, "removed", removed);
-	for (size_t i = 0; !bad && i < plan->count; i++) {
-		const struct retention_choice *choice = &plan->choices[i];
-		json_t *object = json_object();
-
-		bad |= json_object_set_new(
-			object, "name",
-			field_new_string(archive_record_name(choice->record)));
-		bad |= json_object_set_new(object, "size_bytes",
-					   json_integer((json_int_t)choice->size_bytes));
-		bad |= json_object_set_new(object, "why", json_string(choice->why));
-		bad |= json_array_append_new(removed, object);
-	}
+	bad |= json_object_set_new(root, "removed",
+				   prune_choices_json(plan->choices, plan->count));
+	bad |= json_object_set_new(root, "kept",
+				   prune_choices_json(plan->kept, plan->kept_count));
 	if (bad)
 		return err_nomem(err);
 	if (json_dumpf(root, stdout, JSON_INDENT(2)) < 0)
@@ -48,17 +56,24 @@ static int prune_print_json(const struct retention_plan *plan, const char *archi
 	return 0;
 }
 
-static void prune_print(const struct retention_plan *plan, bool is_dry_run)
+static void prune_print_choices(const struct retention_choice *choices, size_t count,
+				const char *what)
 {
 	char size[32];
 
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct retention_choice *choice = &plan->choices[i];
-
-		cli_format_size(choice->size_bytes, size, sizeof(size));
-		printf("%s %s (%s): %s\n", is_dry_run ? "would remove" : "removed",
-		       choice->record->path, size, choice->why);
+	for (size_t i = 0; i < count; i++) {
+		cli_format_size(choices[i].size_bytes, size, sizeof(size));
+		printf("%s %s (%s): %s\n", what, choices[i].record->path, size,
+		       choices[i].why);
 	}
+}
+
+static void prune_print(const struct retention_plan *plan, bool is_dry_run)
+{
+	prune_print_choices(plan->choices, plan->count,
+			    is_dry_run ? "would remove" : "removed");
+	if (is_dry_run)
+		prune_print_choices(plan->kept, plan->kept_count, "would keep");
 	if (plan->count == 0)
 		fprintf(stderr, "nothing to remove\n");
 }
@@ -88,7 +103,8 @@ static int prune_run(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "unexpected argument '%s'", argv[optind]);
 	retention = (struct retention){ .keep = cli->config.keep,
 					.keep_days = cli->config.keep_days,
-					.keep_size_bytes = cli->config.keep_size_bytes };
+					.keep_size_bytes = cli->config.keep_size_bytes,
+					.keep_free_bytes = cli->config.keep_free_bytes };
 	if (!is_dry_run && stat(cli->config.archive, &st) == 0) {
 		r = archive_lock(cli->config.archive, &lock, &err);
 		if (r == 0)
@@ -113,7 +129,8 @@ const struct command cmd_prune = {
 	.name = "prune",
 	.arguments = "[OPTION...]",
 	.summary = "remove old crashes, as keep in the configuration says",
-	.options = "  -n, --dry-run        only say what would be removed\n",
+	.options =
+		"  -n, --dry-run        only say what would go and what stays, and why\n",
 	.has_json = true,
 	.run = prune_run,
 };

@@ -45,10 +45,15 @@ struct config_key {
 static const struct config_key config_keys[] = {
 	{ "archive", "path", VALUE_PATH, STRING(archive) },
 	{ "archive", "panic_log", VALUE_PATH_EMPTY, STRING(panic_log) },
+	{ "archive", "syslog", VALUE_BOOL, AT(syslog) },
+	{ "archive", "motd", VALUE_PATH_EMPTY, STRING(motd) },
+	{ "archive", "mail_to", VALUE_WORDS, STRING(mail_to) },
+	{ "archive", "notify", VALUE_PATH_EMPTY, STRING(notify) },
 	{ "archive", "collect_pstore", VALUE_BOOL, AT(collect_pstore) },
 	{ "archive", "keep", VALUE_U32, AT(keep), 0, 0, CONFIG_KEEP_MAX },
 	{ "archive", "keep_days", VALUE_U32, AT(keep_days), 0, 0, CONFIG_KEEP_DAYS_MAX },
 	{ "archive", "keep_size", VALUE_SIZE, AT(keep_size_bytes) },
+	{ "archive", "keep_free", VALUE_SIZE, AT(keep_free_bytes) },
 	{ "capture", "mode", VALUE_MODE, AT(mode) },
 	{ "capture", "end", VALUE_END, AT(end) },
 	{ "capture", "level", VALUE_INT, AT(dump_level), 0, 0, 31 },
@@ -106,6 +111,8 @@ void config_init(struct config *config)
 	orders_init(&orders);
 	*config = (struct config){
 		.archive = "/var/crash",
+		.syslog = true,
+		.motd = "/run/motd.d/epitaph",
 		.collect_pstore = true,
 		.keep = 0,
 		.mode = orders.mode,

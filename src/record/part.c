@@ -21,6 +21,9 @@
 #define PART_CHUNK ((size_t)128 << 10)
 
 /*
+ * Plain names, in a directory that says the time: those of kdump-utils 1.0.61
+ * (dracut-kdump.sh), then openSUSE's kdump 2.1.9 (kdump-save). Both have "vmcore".
+ *
  * Names of Debian's kdump-tools (kdump-config of 1.8.1 and 1.10.9): dmesg.STAMP and
  * dump.STAMP as ours; vmcore.STAMP where makedumpfile failed and all was copied; and what
  * they are called while they are written.
@@ -31,8 +34,12 @@ static const struct part_kind {
 	bool has_stamp;
 	const char *foreign_base; /* with a stamp */
 	const char *foreign_partial[2];
+	const char *plain[2];
+	const char *plain_partial;
 } part_kinds[RECORD_PART_COUNT] = {
-	[RECORD_DMESG] = { "dmesg", "dmesg", true },
+	[RECORD_DMESG] = { "dmesg", "dmesg", true,
+			   .plain = { "vmcore-dmesg.txt", "dmesg.txt" },
+			   .plain_partial = "vmcore-dmesg-incomplete.txt" },
 	[RECORD_REPORT_TEXT] = { "report", "report.txt" },
 	[RECORD_REPORT_JSON] = { "report_json", "report.json" },
 	[RECORD_MINI] = { "mini", "mini", true },
@@ -40,8 +47,10 @@ static const struct part_kind {
 			  "dump",
 			  true,
 			  "vmcore",
-			  { "dump-incomplete", "vmcore-incomplete" } },
-	[RECORD_LOG] = { "log", "log" },
+			  { "dump-incomplete", "vmcore-incomplete" },
+			  .plain = { "vmcore", "vmcore.flat" },
+			  .plain_partial = "vmcore-incomplete" },
+	[RECORD_LOG] = { "log", "log", .plain = { "kexec-dmesg.log", "README.txt" } },
 };
 
 const char *record_part_key(enum record_part part)
@@ -81,6 +90,36 @@ bool part_stamp_is_valid(const char *stamp)
 	size_t length = part_stamp_length(stamp);
 
 	return length > 0 && stamp[length] == '\0';
+}
+
+/* @pattern: "0" stands for a digit. Returns behind it, or NULL. */
+static const char *part_match(const char *text, const char *pattern)
+{
+	for (; *pattern; pattern++, text++) {
+		bool is_digit = *text >= '0' && *text <= '9';
+
+		if (*pattern == '0' ? !is_digit : *text != *pattern)
+			return NULL;
+	}
+	return text;
+}
+
+bool part_name_is_plain(const char *name, const char **ret_stamp)
+{
+	static const char seconds[] = "0000-00-00-00:00:00",
+			  minutes[] = "0000-00-00-00:00";
+	size_t length = strlen(name);
+	const char *stamp = name, *end = part_match(name, minutes);
+
+	if (length > strlen(seconds) && name[length - strlen(seconds) - 1] == '-')
+		stamp = name + length - strlen(seconds);
+	if (!end || *end)
+		end = part_match(stamp, seconds);
+	if (!end || *end)
+		return false;
+	if (ret_stamp)
+		*ret_stamp = stamp;
+	return true;
 }
 
 static void part_make_name(const char *base, const char *stamp, const char *ending,
@@ -166,10 +205,13 @@ int part_find_stamp(int dirfd, const char *name, char ret[static PART_STAMP_SIZE
 		    struct err *err)
 {
 	char stamp[PART_STAMP_SIZE] = "";
+	const char *plain;
 	int r = 0;
 
 	if (part_stamp_is_valid(name))
 		snprintf(stamp, sizeof(stamp), "%.31s", name);
+	else if (part_name_is_plain(name, &plain))
+		snprintf(stamp, sizeof(stamp), "%.31s", plain);
 	else
 		r = part_scan_stamps(dirfd, stamp, err);
 	if (r == 0)
@@ -200,6 +242,17 @@ static bool part_look_at(int dirfd, const char *file, bool is_whole,
 	return true;
 }
 
+static bool part_look_plain(int dirfd, const struct part_kind *kind,
+			    struct part_found *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kind->plain); i++) {
+		if (kind->plain[i] && part_look_at(dirfd, kind->plain[i], true, ret))
+			return true;
+	}
+	return kind->plain_partial &&
+	       part_look_at(dirfd, kind->plain_partial, false, ret);
+}
+
 void part_look(int dirfd, enum record_part part, const char *stamp,
 	       struct part_found *ret)
 {
@@ -211,6 +264,8 @@ void part_look(int dirfd, enum record_part part, const char *stamp,
 		return;
 	part_file_name(part, stamp, false, file);
 	if (part_look_at(dirfd, file, true, ret))
+		return;
+	if (part_name_is_plain(stamp, NULL) && part_look_plain(dirfd, kind, ret))
 		return;
 	if (kind->foreign_base) {
 		part_make_name(kind->foreign_base, stamp, "", file);

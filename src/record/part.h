@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The files of a record: what each part is called, by us and by Debian's kdump-tools, and
- * what lies in a directory under those names. All names are made here, from the stamp of
- * the directory; none comes from outside.
+ * The files of a record: what each part is called, by us, by Debian's kdump-tools, by
+ * kdump-utils of Fedora and Red Hat and by openSUSE's kdump, and what lies in a directory
+ * under those names. All names are made here, from the stamp of the directory; none comes
+ * from outside.
  */
 #ifndef RECORD_PART_H
 #define RECORD_PART_H
@@ -19,14 +20,21 @@
 /* "202611230042" or "202611230042-7" */
 bool part_stamp_is_valid(const char *stamp);
 
+/*
+ * Is a directory of this name one of kdump-utils, "127.0.0.1-2026-11-23-00:42:07", or of
+ * openSUSE's kdump, "2026-11-23-00:42"? @ret_stamp: the time in it, which is the stamp of
+ * such a record; its files have none in their names, and are only read. May be NULL.
+ */
+bool part_name_is_plain(const char *name, const char **ret_stamp);
+
 /* "dump.202611230042", "dump.202611230042.partial", "report.txt", ... */
 void part_file_name(enum record_part part, const char *stamp, bool is_partial,
 		    char ret[static PART_FILE_SIZE]);
 
 /*
  * The stamp in the names of this directory's parts: @name, which is that of the
- * directory, if it is one; else (a directory that was renamed or copied) the first found
- * in the file names; else "".
+ * directory, if it is one; the time in it if it is a plain one; else (a directory that
+ * was renamed or copied) the first found in the file names; else "".
  */
 int part_find_stamp(int dirfd, const char *name, char ret[static PART_STAMP_SIZE],
 		    struct err *err);

@@ -288,7 +288,7 @@ static void record_weigh(const struct part_found *found,
  */
 static bool record_is_ours(const struct record *record, const char *name)
 {
-	bool is_named = part_stamp_is_valid(name);
+	bool is_named = part_stamp_is_valid(name) || part_name_is_plain(name, NULL);
 
 	if (!record->meta_reason[0])
 		return true;

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import zlib
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Machine:
         self.configure('')
 
     def configure(self, more):
-        self.conf.write_text(f'[archive]\npath = {self.archive}\ncollect_pstore = no\n{more}')
+        self.conf.write_text(f'[archive]\npath = {self.archive}\ncollect_pstore = no\nsyslog = no\nmotd =\n{more}')
 
     def put(self, name, data, when):
         path = self.pstore / name
@@ -112,10 +113,14 @@ def test_prune(machine):
     before = machine.names()
     done = machine.run('prune', '--dry-run')
     assert done.stdout.count('would remove') == 2, done
+    assert re.search('would keep .*/202611230040 .*: the first of its title\n', done.stdout), done
+    assert re.search('would keep .*/202611230043 .*: within all limits\n', done.stdout), done
     assert machine.names() == before
     done = json.loads(machine.run('prune', '-n', '--json').stdout)
     assert done['dry_run'] and [r['name'] for r in done['removed']] == [
         '202611230041', '202611230042'], done
+    assert [r['why'] for r in done['kept']] == [
+        'the first of its title', 'within all limits', 'the last of its title'], done
     done = machine.run('prune')
     assert f"removed {machine.archive.resolve()}/202611230041" in done.stdout, done
     assert machine.names() == ['202611230040', '202611230043', '202611230044']
@@ -126,6 +131,41 @@ def test_prune(machine):
     assert machine.names() == ['202611230040', '202611230044']
     machine.configure('keep = 0\nkeep_size = 1x\n')
     assert "'1x' of 'keep_size'" in machine.run('prune').stderr
+
+
+def test_prune_for_room(machine):
+    for minute in range(4):
+        machine.add(f'20261123004{minute}', 'a', 1000)
+    machine.configure('keep_free = 1\n')
+    assert machine.run('prune').stdout == ''
+    machine.configure('keep_free = 1000000T\n')
+    done = machine.run('prune')
+    assert done.stdout.count('less than keep_free is free') == 2, done
+    assert machine.names() == ['202611230040', '202611230043']
+
+
+def test_telling(machine):
+    """Each crash once: to the journal, at the next logins, and to a program."""
+    program = machine.top / 'told'
+    program.write_text(f'#!/bin/sh\nenv >>{machine.top}/env\n')
+    program.chmod(0o700)
+    machine.configure(f'syslog = yes\nmotd = {machine.top}/motd.d/epitaph\nnotify = {program}\n')
+    machine.put('dmesg-ramoops-0', PANIC.format(n=3), int(time.time()) - 60)
+    with open(machine.top / 'journal', 'w+') as journal:
+        st = os.fstat(journal.fileno())
+        for _ in range(2):
+            subprocess.run([EPITAPH, 'collect', '--config', machine.conf, '--pstore',
+                            machine.pstore], check=True, stdout=subprocess.DEVNULL,
+                           stderr=journal,
+                           env=dict(os.environ, JOURNAL_STREAM=f'{st.st_dev}:{st.st_ino}'))
+    lines = (machine.top / 'journal').read_text().splitlines()
+    assert [line for line in lines if line.startswith('<2>the kernel 6.12.1-test crashed')
+            and 'sysrq' in line and 'epitaph show' in line] == lines[-1:], lines
+    motd = (machine.top / 'motd.d/epitaph').read_text()
+    assert motd.count('\n') == 1 and 'sysrq' in motd, motd
+    environment = (machine.top / 'env').read_text()
+    assert environment.count('EPITAPH_RECORD=') == 1, environment
+    assert re.search('^EPITAPH_SIGNATURE=v', environment, re.M), environment
 
 
 def test_export(machine):

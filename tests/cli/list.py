@@ -26,7 +26,7 @@ class Machine:
     def configure(self, panic_log=''):
         # This machine's own pstore is not for tests to take.
         self.conf.write_text(f'[archive]\npath = {self.archive}\npanic_log = {panic_log}\n'
-                             'collect_pstore = no\n')
+                             'collect_pstore = no\nsyslog = no\nmotd =\n')
 
     def add(self, stamp, crash, **sizes):
         """A record; a part's size is negative where the part is partial."""
@@ -159,7 +159,7 @@ def test_collect(machine):
     assert done == {'schema_version': 1, 'archive': str(machine.archive),
                     'panic_log': str(machine.panic_log), 'crash_count': 3,
                     'new_count': 0, 'pstore': None, 'raw_count': 0, 'last_was_cut': False,
-                    'removed_count': 0}, done
+                    'told_count': 0, 'failed_count': 0, 'removed_count': 0}, done
     machine.add('202611230043', {}, dmesg=1)
     assert machine.run('collect').stdout.startswith('1 new crash noted'), done
     assert len(machine.panic_log.read_text().splitlines()) == 4

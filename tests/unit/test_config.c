@@ -84,6 +84,11 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c.keep, 0);
 	assert_int_equal(c.keep_days, 0);
 	assert_int_equal(c.keep_size_bytes, 0);
+	assert_int_equal(c.keep_free_bytes, 0);
+	assert_true(c.syslog);
+	assert_string_equal(c.motd, "/run/motd.d/epitaph");
+	assert_string_equal(c.mail_to, "");
+	assert_string_equal(c.notify, "");
 }
 
 static void no_file_is_fine(void **state)
@@ -114,6 +119,8 @@ static void every_key_is_read(void **state)
 				   "[archive]\n"
 				   "collect_pstore = no\nkeep = 3\n"
 				   "keep_days = 90\nkeep_size = 20G\n"
+				   "keep_free = 1M\nsyslog = no\nmotd =\n"
+				   "mail_to = root a@b\nnotify = /bin/x\n"
 				   "path = /srv/crash\n"
 				   "panic_log=/var/log/panic.log\n"
 				   "[capture]\n"
@@ -151,6 +158,11 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.keep, 3);
 	assert_int_equal(c.keep_days, 90);
 	assert_int_equal(c.keep_size_bytes, (uint64_t)20 << 30);
+	assert_int_equal(c.keep_free_bytes, (uint64_t)1 << 20);
+	assert_false(c.syslog);
+	assert_string_equal(c.motd, "");
+	assert_string_equal(c.mail_to, "root a@b");
+	assert_string_equal(c.notify, "/bin/x");
 	assert_string_equal(c.panic_log, "/var/log/panic.log");
 	assert_int_equal(c.mode, ORDERS_DMESG);
 	assert_int_equal(c.end, ORDERS_POWEROFF);
