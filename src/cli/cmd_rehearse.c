@@ -331,8 +331,9 @@ const struct command cmd_rehearse = {
 		"      --trigger sysrq|module  what brings it down; default sysrq\n"
 		"      --module FILE    the module to load for that\n"
 		"      --module-args ARGUMENTS\n"
-		"      --mode full|dmesg, --end reboot|poweroff|halt\n"
-		"                       instead of what the configuration says\n"
+		"      --mode full|dmesg  what to write, instead of what is configured\n"
+		"      --end reboot|poweroff|halt\n"
+		"                       what to do then, instead of what is configured\n"
 		"      --append CMDLINE more for the first kernel's command line\n"
 		"      --keep DIR       keep record and console log there: new, or empty\n"
 		"      --timeout S      give up after that; default 300\n",
