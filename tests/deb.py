@@ -104,11 +104,9 @@ def usable(root, package):
     assert code == 3 and json.loads(out)['schema_version'] == 1, (code, out)
     code, out = root.run('epitaph', 'setup', '--dry-run')
     assert code in (0, 1) and not root.has('var/lib/epitaph'), (code, out)
-    # PID 1 of the crash kernel says that it is not that, and does nothing.
     for program in 'epitaph-capture', 'epitaph-guest':
-        assert root.must('/bin/sh', '-c', f'LD_TRACE_LOADED_OBJECTS=1 ldd '
-                         f'/usr/libexec/epitaph/{program} 2>&1 || :').strip().endswith(
-                             'not a dynamic executable'), program
+        _, out = root.run('ldd', f'/usr/libexec/epitaph/{program}')
+        assert 'not a dynamic executable' in out, out
 
 
 def hooked(root, package):
