@@ -11,6 +11,7 @@
 
 and, only where they are asked for, since they fetch much of Debian or take long:
 
+    matrix  as vm, with one more thing that goes wrong in each case
     kernels as real, and the way in a virtual machine, of the oldest and newest kernels;
             as real, of arm64
     deb     the Debian package: built, checked, installed, removed and purged
@@ -34,7 +35,7 @@ import assets  # noqa: E402
 EPITAPH = ROOT / 'build/epitaph'
 PYTHON = sys.executable
 SUITES = ('style', 'unit', 'cli', 'real', 'vm')
-MORE_SUITES = ('kernels', 'deb')
+MORE_SUITES = ('kernels', 'matrix', 'deb')
 # What is crashed how, and which scripts of tests/real look at it: all where none is named.
 TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'show', 'tasks')}
 # These look at what no way to crash changes: at the dumps of one is enough.
@@ -161,6 +162,11 @@ def deb(run):
 def vm(run):
     for script in sorted((ROOT / 'tests/vm').glob('test_*.py')):
         run.step(f'vm/{script.name}', PYTHON, script, EPITAPH)
+    run.step('vm/matrix.py --core', PYTHON, 'tests/vm/matrix.py', EPITAPH, '--core')
+
+
+def matrix(run):
+    run.step('vm/matrix.py', PYTHON, 'tests/vm/matrix.py', EPITAPH)
 
 
 def main():
