@@ -15,8 +15,6 @@ and, only where they are asked for, since they fetch much of Debian or take long
     kernels as real, and the way in a virtual machine, of the oldest and newest kernels;
             as real, of arm64
     deb     the Debian package: built, checked, installed, removed and purged
-    debian  a Debian with systemd and GRUB in a virtual machine, with that package: sets
-            itself up, reboots, panics, captures, and tells
 
 Called by ./dev test, which installs what they need. A step is a command that ends with a
 line "N passed, N failed"; one that ends otherwise counts as one failure. Goes on after a
@@ -37,7 +35,7 @@ import assets  # noqa: E402
 EPITAPH = ROOT / 'build/epitaph'
 PYTHON = sys.executable
 SUITES = ('style', 'unit', 'cli', 'real', 'vm')
-MORE_SUITES = ('kernels', 'matrix', 'deb', 'debian')
+MORE_SUITES = ('kernels', 'matrix', 'deb')
 # What is crashed how, and which scripts of tests/real look at it: all where none is named.
 TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'show', 'tasks')}
 # These look at what no way to crash changes: at the dumps of one is enough.
@@ -159,10 +157,6 @@ def kernels(run):
 
 def deb(run):
     run.step('deb.py', PYTHON, 'tests/deb.py')
-
-
-def debian(run):
-    run.step('vm/debian.py', PYTHON, 'tests/vm/debian.py', EPITAPH)
 
 
 def vm(run):
