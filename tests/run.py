@@ -9,11 +9,12 @@
     real    reference dumps of real kernels, against makedumpfile, crash and drgn
     vm      the whole way in a virtual machine: arm, panic, capture, reboot, explain
 
-and, only where it is asked for (kernels fetches two gigabytes of other suites of Debian):
+and, only where they are asked for, since they fetch much of Debian or take long:
 
     matrix  as vm, with one more thing that goes wrong in each case
     kernels as real, and the way in a virtual machine, of the oldest and newest kernels;
             as real, of arm64
+    deb     the Debian package: built, checked, installed, removed and purged
 
 Called by ./dev test, which installs what they need. A step is a command that ends with a
 line "N passed, N failed"; one that ends otherwise counts as one failure. Goes on after a
@@ -34,7 +35,7 @@ import assets  # noqa: E402
 EPITAPH = ROOT / 'build/epitaph'
 PYTHON = sys.executable
 SUITES = ('style', 'unit', 'cli', 'real', 'vm')
-MORE_SUITES = ('kernels', 'matrix')
+MORE_SUITES = ('kernels', 'matrix', 'deb')
 # What is crashed how, and which scripts of tests/real look at it: all where none is named.
 TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'show', 'tasks')}
 # These look at what no way to crash changes: at the dumps of one is enough.
@@ -152,6 +153,10 @@ def kernels(run):
              '--architecture', 'arm64')
     run.step('vm/test_rehearse.py kernels', PYTHON, 'tests/vm/test_rehearse.py', EPITAPH,
              'kernels')
+
+
+def deb(run):
+    run.step('deb.py', PYTHON, 'tests/deb.py')
 
 
 def vm(run):

@@ -7,6 +7,8 @@
     assets.py vmlinux 6.12    FILE: vmlinux with debug information, of exactly that kernel
     assets.py program busybox-static bin/busybox arm64
                               FILE: a program of another architecture, in a package
+    assets.py root bookworm   DIR: a root of Debian to install packages in; trixie; or
+                              bookworm-system, with systemd, GRUB and a kernel
     assets.py peers           DIR: a root of Debian sid with crash, drgn, makedumpfile, gdb
     assets.py all             kernel, headers and vmlinux for each series in SERIES and
                               OTHER_SUITES and in ARM64_SERIES; peers
@@ -47,6 +49,16 @@ ARM64_SERIES = ('6.12-arm64',)
 ARCHITECTURES = ('amd64', 'arm64')  # as Debian names them; the first one is this machine's
 PEER_PACKAGES = ('crash', 'python3-drgn', 'makedumpfile', 'gdb')
 PEER_PROGRAMS = ('crash', 'drgn', 'makedumpfile', 'gdb')
+# What Debian's package is installed in: a bare root, and what a machine boots by itself.
+DEBIAN_ROOTS = {
+    'bookworm': ('bookworm', ()),
+    'trixie': ('trixie', ()),
+    'bookworm-system': ('bookworm', (
+        'systemd-sysv', 'systemd', 'udev', 'linux-image-cloud-amd64', 'initramfs-tools',
+        'grub-pc', 'kmod', 'e2fsprogs', 'libarchive13', 'libbpf1', 'libdeflate0',
+        'libelf1', 'libinih1', 'libisal2', 'libjansson4', 'liblzo2-2', 'libsnappy1v5',
+        'libxxhash0')),
+}
 LIBDIR = 'usr/lib/x86_64-linux-gnu'
 
 
@@ -441,6 +453,39 @@ def program(package, path, architecture, *libraries):
     return final / path
 
 
+# --- roots of a Debian ------------------------------------------------------------------
+
+def debootstrap(suite, target, packages):
+    """The least Debian with these packages beside, and without the packages' files."""
+    program = need('debootstrap', 'debootstrap')
+    if os.geteuid() != 0:
+        raise Trouble(f'debootstrap needs root to make a root of {suite}: run this as root '
+                      f'once')
+    try:
+        run(program, '--variant=minbase', *(['--include=' + ','.join(packages)]
+                                            if packages else []),
+            suite, target, debian_mirror(), env=dict(os.environ, DEBIAN_FRONTEND='noninteractive'))
+    finally:
+        # debootstrap unmounts these itself, unless it was stopped.
+        for mounted in 'proc', 'sys':
+            subprocess.run(['umount', '-l', target / mounted], stderr=subprocess.DEVNULL)
+    shutil.rmtree(target / 'var/cache/apt/archives', ignore_errors=True)
+    (target / 'var/cache/apt/archives/partial').mkdir(parents=True)
+
+
+def debian_root(name):
+    """A root of DEBIAN_ROOTS, to be copied: what has its name here stays as it is."""
+    final = cache_dir() / f'root-{name}'
+    if not final.exists():
+        with cache_lock(f'lock-root-{name}'):
+            if not final.exists():
+                suite, packages = DEBIAN_ROOTS[name]
+                say(f'making a root of Debian {suite}, this takes a minute or three')
+                with new_dir(final) as work:
+                    debootstrap(suite, work, packages)
+    return final
+
+
 # --- the tools that we are compared with ----------------------------------------------
 
 def debian_mirror():
@@ -463,26 +508,14 @@ def peers():
     final = cache_dir() / 'sid'
     if peers_complete(final):
         return final
-    debootstrap = need('debootstrap', 'debootstrap')
-    if os.geteuid() != 0:
-        raise Trouble('debootstrap needs root to make the sid root: run this verb as root once')
     with cache_lock():
         if peers_complete(final):
             return final
         if final.exists():
             raise Trouble(f"'{final}' is incomplete: remove it and try again")
-        mirror = debian_mirror()
         say('making a root of Debian sid, this takes a minute')
         with new_dir(final) as work:
-            try:
-                run(debootstrap, '--variant=minbase', '--include=' + ','.join(PEER_PACKAGES),
-                    'sid', work, mirror)
-            finally:
-                # debootstrap unmounts these itself, unless it was stopped.
-                for mounted in 'proc', 'sys':
-                    subprocess.run(['umount', '-l', work / mounted],
-                                   stderr=subprocess.DEVNULL)
-            shutil.rmtree(work / 'var/cache/apt/archives', ignore_errors=True)
+            debootstrap('sid', work, PEER_PACKAGES)
             if not peers_complete(work):
                 raise Trouble('debootstrap gave a root without ' + ', '.join(PEER_PROGRAMS))
     return final
@@ -528,6 +561,7 @@ def main():
     one = verbs.add_parser('program')
     for name in 'package', 'path', 'architecture':
         one.add_argument(name, metavar=name.upper())
+    verbs.add_parser('root').add_argument('name', choices=DEBIAN_ROOTS)
     verbs.add_parser('peers')
     verbs.add_parser('all')
     arguments = parser.parse_args()
@@ -535,6 +569,8 @@ def main():
     try:
         if arguments.verb == 'peers':
             print(peers())
+        elif arguments.verb == 'root':
+            print(debian_root(arguments.name))
         elif arguments.verb == 'program':
             print(program(arguments.package, arguments.path, arguments.architecture))
         elif arguments.verb == 'all':
