@@ -41,8 +41,8 @@ extern const struct command cmd_arm, cmd_disarm, cmd_status, cmd_rehearse, cmd_s
 	cmd_mem, cmd_setup, cmd_reboot;
 
 /* Questions to a dump. */
-extern const struct command cmd_files, cmd_mounts, cmd_net, cmd_slab, cmd_zones, cmd_irq,
-	cmd_work, cmd_timers, cmd_sym, cmd_struct, cmd_read, cmd_disks, cmd_sys;
+extern const struct command cmd_dis, cmd_files, cmd_mounts, cmd_net, cmd_slab, cmd_zones,
+	cmd_irq, cmd_work, cmd_timers, cmd_sym, cmd_struct, cmd_read, cmd_disks, cmd_sys;
 
 /*
  * getopt_long() for a command: its own options (@own ends with a zero row and uses values

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/crash.h"
+#include "explain/report_listing.h"
 #include "record/field.h"
 #include "record/meta.h"
 
@@ -49,15 +50,30 @@ static void format_files(const struct crash *crash, enum crash_source source,
 			 crash_no_dump_why(crash));
 }
 
+/* The dump's; without one what uname said. */
+static enum image_machine machine_of(const struct crash *crash,
+				     const struct report *report)
+{
+	if (crash->image)
+		return image_info(crash->image)->machine;
+	return !strcmp(report->machine, "aarch64") ? IMAGE_MACHINE_ARM64
+						   : IMAGE_MACHINE_X86_64;
+}
+
 static int print_text(const struct cli *cli, const struct crash *crash,
 		      const struct report *report, enum crash_source source)
 {
-	_cleanup_text struct text files = { 0 }, text = { 0 };
+	_cleanup_text struct text files = { 0 }, text = { 0 }, code = { 0 };
 	struct report_text_options options = { .colour = cli_has_colour(stdout) };
 	struct err err = { 0 };
 
 	format_files(crash, source, &files);
 	options.files = text_get(&files);
+	// Without a listing the bytes are shown.
+	if (report_listing_format(report, machine_of(crash, report), crash->kernel, &code,
+				  &err) == 0 &&
+	    code.size)
+		options.code = text_get(&code);
 	if (report_format_text(report, &options, &text, &err) < 0)
 		return cli_failed(cli, &err);
 	fputs(text_get(&text), stdout);

@@ -22,8 +22,9 @@ static const struct command *const after[] = {
 };
 
 static const struct command *const questions[] = {
-	&cmd_sys, &cmd_files, &cmd_mounts, &cmd_disks, &cmd_net,    &cmd_slab, &cmd_zones,
-	&cmd_irq, &cmd_work,  &cmd_timers, &cmd_sym,   &cmd_struct, &cmd_read, NULL,
+	&cmd_sys,  &cmd_files, &cmd_mounts, &cmd_disks, &cmd_net,
+	&cmd_slab, &cmd_zones, &cmd_irq,    &cmd_work,	&cmd_timers,
+	&cmd_sym,  &cmd_dis,   &cmd_struct, &cmd_read,	NULL,
 };
 
 static const struct {

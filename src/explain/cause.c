@@ -149,6 +149,7 @@ static void tell(const struct tale *tale, const struct oops_frame *fallback,
 	}
 	ret->cpu = tale->who.cpu;
 	ret->signature = tale->signature;
+	ret->code = tale->code;
 }
 
 static void note_hardware(const char *line, struct cause *ret)

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "explain/oops_text.h"
+#include "explain/report_code.h"
 #include "explain/signature.h"
 #include "kernel/printk.h"
 
@@ -31,6 +32,7 @@ struct cause {
 	int32_t pid; /* -1 */
 	uint32_t cpu;
 	char hardware[256];
+	struct report_code code; /* of the line "Code: ..." of the story */
 	size_t lines_back; /* from the line that begins the story to the log's end; 0 none
 			    */
 };

@@ -140,10 +140,20 @@ static void note_access(struct tale *tale, const char *line)
 		tale->access = access_of_error_code(line);
 }
 
-static void note_ip(struct tale *tale, const struct oops_frame *ip)
+/* "RIP: 0010:func+0x12/0x40 [module]": all but what stands before the name. */
+static void note_ip_text(struct tale *tale, const char *line, const char *function)
+{
+	const char *name = strstr(line, function);
+
+	if (name)
+		snprintf(tale->ip_text, sizeof(tale->ip_text), "%s", name);
+}
+
+static void note_ip(struct tale *tale, const struct oops_frame *ip, const char *line)
 {
 	if (tale->ip.function[0])
 		return;
+	note_ip_text(tale, line, ip->function);
 	tale->ip = *ip;
 	if (!cause_is_plumbing(ip->function))
 		tale->before = *ip;
@@ -207,9 +217,18 @@ static void note_frame(struct tale *tale, const char *line)
 	if (!tale->has_trace_header)
 		note_lock(tale, line);
 	if (oops_parse_ip(line, &frame))
-		note_ip(tale, &frame);
+		note_ip(tale, &frame, line);
 	else if (oops_parse_frame(line, &frame) && frame.is_reliable)
 		note_trace(tale, &frame);
+}
+
+/* The first is the kernel's; others are of programs, or of stories that follow. */
+static void note_code(struct tale *tale, const char *line)
+{
+	if (tale->code.size || !tale->ip.function[0] ||
+	    !report_code_parse(line, &tale->code))
+		return;
+	snprintf(tale->code.where, sizeof(tale->code.where), "%s", tale->ip_text);
 }
 
 /* The end of what belongs to the story, though its caller printed more. */
@@ -246,6 +265,7 @@ void tale_read(const struct oops_line *lines, size_t count, const struct story *
 		if (i > story->line)
 			note_frame(ret, line);
 		note_access(ret, line);
+		note_code(ret, line);
 		if (!ret->has_who && oops_parse_who(line, &who)) {
 			who.cpu = ret->who.cpu != UINT32_MAX ? ret->who.cpu : who.cpu;
 			ret->who = who;

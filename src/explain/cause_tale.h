@@ -12,6 +12,7 @@
 
 #include "explain/cause_table.h"
 #include "explain/oops_text.h"
+#include "explain/report_code.h"
 #include "explain/signature.h"
 
 /* How far a story goes on after the line that begins it. */
@@ -44,6 +45,8 @@ struct tale {
 	struct oops_frame before; /* the last that is no plumbing */
 	struct oops_frame any_frame;
 	struct signature signature;
+	struct report_code code;
+	char ip_text[256]; /* "func+0x12/0x40 [module]" */
 	bool has_trace;
 	bool has_trace_header;
 };

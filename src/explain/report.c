@@ -38,7 +38,7 @@ void report_free(struct report *report)
 	lock_graph_done(&report->locks);
 	report_cpus_done(&report->other_cpus);
 	report_modules_done(&report->modules);
-	free(report->registers);
+	report_registers_done(&report->registers);
 	for (size_t i = 0; report->log_tail && i < report->log_tail_count; i++)
 		free(report->log_tail[i]);
 	free(report->log_tail);
@@ -180,27 +180,28 @@ find_panic_cpu(struct kernel *kernel, const struct cpu_list *list, struct report
 	return NULL;
 }
 
+/*
+ * Where the CPU was says something only of an oops: a panic() is in panic(), whoever
+ * called it.
+ */
+static void add_code(struct kernel *kernel, uint64_t ip, struct report *report)
+{
+	struct kernel_name name;
+
+	if (kernel_name(kernel, ip, &name, NULL) == 0 && !cause_is_plumbing(name.symbol))
+		report_code_read(kernel, ip, &report->code);
+}
+
 static int add_registers(struct kernel *kernel, const struct cpu *cpu,
 			 struct report *report, struct err *err)
 {
-	const struct arch *arch = kernel_arch(kernel);
+	unsigned int ip = kernel_arch(kernel)->reg_ip;
 
 	if (!cpu->has_regs)
 		return 0;
-	report->registers = calloc(ARCH_REGS_MAX, sizeof(*report->registers));
-	if (!report->registers)
-		return err_nomem(err);
-	for (unsigned int i = 0; i < MIN(arch->reg_count, (unsigned int)ARCH_REGS_MAX);
-	     i++) {
-		struct report_register *reg = &report->registers[report->register_count];
-
-		if (!regs_has(&cpu->regs, i))
-			continue;
-		snprintf(reg->name, sizeof(reg->name), "%s", arch->reg_names[i]);
-		reg->value = cpu->regs.value[i];
-		report->register_count++;
-	}
-	return 0;
+	if (regs_has(&cpu->regs, ip))
+		add_code(kernel, cpu->regs.value[ip], report);
+	return report_registers_build(kernel, &cpu->regs, &report->registers, err);
 }
 
 static int add_panic_task(struct kernel *kernel, struct report *report, struct err *err)
@@ -367,6 +368,8 @@ static int add_cause(const struct printk_log *log, struct report *report,
 		copy_clean(report->hardware, sizeof(report->hardware), cause->hardware,
 			   255);
 	complete_task(cause, report);
+	if (!report->code.size)
+		report->code = cause->code;
 	if (cause->text[0]) {
 		snprintf(report->cause, sizeof(report->cause), "%s", cause->text);
 		snprintf(report->title, sizeof(report->title), "%s", cause->title);

@@ -14,8 +14,10 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "explain/lock_graph.h"
+#include "explain/report_code.h"
 #include "explain/report_cpus.h"
 #include "explain/report_modules.h"
+#include "explain/report_registers.h"
 #include "explain/report_task.h"
 #include "explain/signature.h"
 #include "explain/stack_group.h"
@@ -37,11 +39,6 @@
 #define REPORT_LOG_TAIL_LINES  40  /* where the options do not say */
 #define REPORT_LOG_TAIL_STORY  300 /* as many where the cause's story takes them */
 #define REPORT_LOG_TAIL_BEFORE 3   /* and what stands before the story */
-
-struct report_register {
-	char name[12];
-	uint64_t value;
-};
 
 struct report {
 	char cause[256];       /* one line: "sysrq triggered crash (by sh, pid 71)" */
@@ -66,8 +63,8 @@ struct report {
 	struct report_task panic_task; /* pid -1, comm "": unknown */
 	struct report_unknown panic_task_unknown;
 	struct report_unknown backtrace_unknown;
-	struct report_register *registers; /* of the panicking CPU */
-	size_t register_count;
+	struct report_registers registers; /* of the panicking CPU */
+	struct report_code code;	   /* where it was, if that says anything */
 
 	char taints[64]; /* letters as in an oops: "G           OE"; "none"; "" unknown */
 	size_t task_count; /* 0 unknown; at most REPORT_TASKS_MAX are counted */
@@ -120,10 +117,13 @@ static inline void report_freep(struct report **report)
 	report_free(*report);
 }
 
-/* @files: lines "dmesg  complete  34 KiB  /var/crash/...", or NULL. Colour by ANSI codes.
+/*
+ * @files: lines "dmesg  complete  34 KiB  /var/crash/...", or NULL. @code: the listing of
+ * report_listing.h, or NULL for bytes. Colour by ANSI codes.
  */
 struct report_text_options {
 	bool colour;
+	const char *code;
 	const char *files;
 };
 

@@ -119,18 +119,13 @@ static int put_machine(json_t *root, const struct report *report)
 
 static int put_registers(json_t *root, const struct report *report)
 {
-	json_t *registers = json_array();
-	int r = 0;
+	int r = json_object_set_new(root, "registers",
+				    report_registers_new_json(&report->registers));
 
-	for (size_t i = 0; i < report->register_count; i++) {
-		char value[24];
-
-		snprintf(value, sizeof(value), "0x%" PRIx64, report->registers[i].value);
-		r |= json_array_append_new(registers, json_pack("{s:s, s:s}", "name",
-								report->registers[i].name,
-								"value", value));
-	}
-	return json_object_set_new(root, "registers", registers) | r;
+	if (report->code.size)
+		r |= json_object_set_new(root, "code",
+					 report_code_new_json(&report->code));
+	return r;
 }
 
 static int put_log(json_t *root, const struct report *report)
@@ -201,27 +196,14 @@ static int parse_task(const json_t *root, struct report_task *ret, struct err *e
 
 static int parse_registers(const json_t *root, struct report *report, struct err *err)
 {
-	const json_t *registers = NULL;
+	const json_t *registers = NULL, *code = NULL;
 	int r = member_get_array(root, "registers", ARCH_REGS_MAX, &registers, err);
 
-	if (r < 0 || !registers)
-		return r;
-	report->registers =
-		calloc(json_array_size(registers) + 1, sizeof(*report->registers));
-	if (!report->registers)
-		return err_nomem(err);
-	report->register_count = json_array_size(registers);
-	for (size_t i = 0; r == 0 && i < report->register_count; i++) {
-		const json_t *object = json_array_get(registers, i);
-		struct report_register *reg = &report->registers[i];
-
-		if (!json_is_object(object))
-			return err_set(err, ERR_CORRUPT, "a register is not an object");
-		r = member_get_string(object, "name", reg->name, sizeof(reg->name), err);
-		if (r == 0)
-			r = member_get_hex(object, "value", &reg->value, err);
-	}
-	return r;
+	if (r == 0 && registers)
+		r = report_registers_parse_json(registers, &report->registers, err);
+	if (r == 0)
+		r = field_object(root, "code", &code, err);
+	return r < 0 || !code ? r : report_code_parse_json(code, &report->code, err);
 }
 
 static int parse_tasks(const json_t *root, struct report *report, struct err *err)

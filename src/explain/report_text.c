@@ -233,17 +233,24 @@ static void add_backtrace(const struct page *page, const struct report *report)
 		field_of(page, "  unknown,", "because %s", report->backtrace_unknown.why);
 }
 
+static void add_code(const struct page *page, const struct report *report,
+		     const struct report_text_options *options)
+{
+	if (!report->code.size)
+		return;
+	heading(page, "Code");
+	if (options && options->code)
+		text_add(page->text, "%s", options->code);
+	else
+		report_code_format_text(&report->code, page->text);
+}
+
 static void add_registers(const struct page *page, const struct report *report)
 {
-	if (!report->register_count)
+	if (!report->registers.count)
 		return;
 	heading(page, "Registers");
-	for (size_t i = 0; i < report->register_count; i++) {
-		bool is_last = i % 3 == 2 || i + 1 == report->register_count;
-
-		text_add(page->text, " %8s %016" PRIx64 "%s", report->registers[i].name,
-			 report->registers[i].value, is_last ? "\n" : "");
-	}
+	report_registers_format_text(&report->registers, page->text);
 }
 
 /* Where nothing is blocked there is nothing to say but the number of tasks above. */
@@ -293,6 +300,7 @@ int report_format_text(const struct report *report,
 	add_memory(&page, report);
 	add_modules(&page, report);
 	add_backtrace(&page, report);
+	add_code(&page, report, options);
 	add_registers(&page, report);
 	add_cpus(&page, report);
 	add_locks(&page, report);

@@ -68,6 +68,21 @@ def in_order(wanted, names):
     return all(any(name.split('.')[0] == each for name in rest) for each in wanted)
 
 
+def check_code(report):
+    """The faulting instruction as it lies in the module, and what it followed."""
+    text = epitaph('show')
+    assert '  epitaph_null_dereference+0x7/0x10 [epitaph_crash]\n' in text, text
+    assert re.search(r'\n=>   <\+7>  48 8b 40 20 +mov rax, qword ptr \[rax \+ 0x20\]\n',
+                     text), text
+    assert '\n  rax is 0x0: NULL\n' in text, text
+    points_to = {each['name']: each.get('points_to', '') for each in report['registers']}
+    assert points_to['rip'].startswith('epitaph_null_dereference+0x7/'), points_to
+    assert points_to['rsp'].startswith('stack of task insmod (pid '), points_to
+    assert report['code']['bytes'].startswith('0f1f440000'), report['code']
+    listing = epitaph('dis', 'epitaph_null_dereference')
+    assert re.search(r'<\+7>  48 8b 40 20 ', listing), listing
+
+
 def check_show_json():
     report = json.loads(epitaph('show', '--json'))
     assert report['schema_version'] == 1
@@ -108,6 +123,8 @@ def check_facts():
     assert hardware in report['hardware'], report['hardware']
     assert report['kernel']['machine'] == ('aarch64' if IS_ARM64 else 'x86_64')
     assert report['cpu_count'] == 2
+    if TRIGGER == 'null':
+        check_code(report)
     registers = {each['name']: int(each['value'], 16) for each in report['registers']}
     ip = registers['pc' if IS_ARM64 else 'rip']
     assert ip >> 47 == (1 << 17) - 1, hex(ip)

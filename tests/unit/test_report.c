@@ -145,12 +145,23 @@ static struct report *full_report(void)
 		frame("sysrq_handle_crash+0x16/0x20", "sysrq_handle_crash", true);
 	report->panic_task.frames[1] = frame("0xffffffffc0001234", "", false);
 	strcpy(report->panic_task.frames[0].stack, "IRQ");
-	report->registers = calloc(2, sizeof(struct report_register));
-	assert_non_null(report->registers);
-	report->register_count = 2;
-	strcpy(report->registers[0].name, "orig_rax");
-	report->registers[0].value = UINT64_MAX;
-	strcpy(report->registers[1].name, "rip");
+	report->registers.registers = calloc(2, sizeof(struct report_register));
+	assert_non_null(report->registers.registers);
+	report->registers.count = 2;
+	strcpy(report->registers.registers[0].name, "orig_rax");
+	report->registers.registers[0].value = UINT64_MAX;
+	strcpy(report->registers.registers[1].name, "rip");
+	report->registers.registers[1].value = 0xdead;
+	strcpy(report->registers.registers[1].points_to, "some poison");
+	report->registers.registers[1].is_bad = true;
+	report->code = (struct report_code){
+		.vaddr = UINT64_C(0xffffffff81234500),
+		.at = 2,
+		.size = 3,
+		.bytes = { 0x31, 0xc0, 0xf4 },
+		.is_start = true,
+		.where = "halt+0x2/0x10",
+	};
 	add_tasks(report);
 	add_machine(report);
 	report->log_tail = calloc(2, sizeof(char *));
@@ -206,9 +217,10 @@ static void test_round_trip(void **state)
 	assert_true(again->panic_task.frames[0].is_reliable);
 	assert_false(again->panic_task.frames[1].is_reliable);
 	assert_true(again->panic_task.frames[1].vaddr == UINT64_C(0xffffffff81234567));
-	assert_int_equal(again->register_count, 2);
-	assert_string_equal(again->registers[0].name, "orig_rax");
-	assert_true(again->registers[0].value == UINT64_MAX);
+	assert_int_equal(again->registers.count, 2);
+	assert_memory_equal(again->registers.registers, report->registers.registers,
+			    2 * sizeof(struct report_register));
+	assert_memory_equal(&again->code, &report->code, sizeof(report->code));
 	assert_int_equal(again->log_tail_count, 2);
 	assert_string_equal(again->log_tail[1], report->log_tail[1]);
 	assert_int_equal(again->log_count, 430);
@@ -332,6 +344,9 @@ static void test_wrong(void **state)
 		{ "{\"panic_task\": {\"frames\": [{\"address\": 1}]}}", ERR_CORRUPT },
 		{ "{\"panic_task\": {\"frames\": [{\"reliable\": 1}]}}", ERR_CORRUPT },
 		{ "{\"registers\": {}}", ERR_CORRUPT },
+		{ "{\"code\": {\"bytes\": \"0g\"}}", ERR_CORRUPT },
+		{ "{\"code\": {\"bytes\": \"0f0b\", \"at\": 2}}", ERR_CORRUPT },
+		{ "{\"code\": []}", ERR_CORRUPT },
 		{ "{\"blocked\": {}}", ERR_CORRUPT },
 		{ "{\"blocked\": [1]}", ERR_CORRUPT },
 		{ "{\"blocked\": [{\"count\": -1}]}", ERR_INVALID },
