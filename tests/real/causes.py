@@ -7,7 +7,7 @@
 LABDIR is one that `tests/vm/lab.py make` printed; its name tells how the kernel was crashed.
 Judged are the title, the sentence, and the panicking task's functions with the stacks that
 they are on, by the table EXPECTED, which was written from what the module does; and the
-frames also by two others' word: the kernel's own trace on the console, and drgn with the
+frames also by two others' word: the kernel's own trace in the log, and drgn with the
 full vmlinux. The log alone must give the same title and signature as the dump.
 
 --row prints a line of a table of the results, too.
@@ -45,6 +45,7 @@ class Expected:
     end: str = 'user'
     guessed: bool = False  # not all can be proved: there is no code where the CPU was
     other: tuple = ()   # frames of another CPU, as `frames`
+    code: str = None    # the function that Code and Registers are of; '' none at all
 
 
 def in_task(title, cause, *frames, **more):
@@ -54,14 +55,17 @@ def in_task(title, cause, *frames, **more):
 def fault(title, cause, function, **more):
     """An exception: the CPU's registers are those of the instruction that faulted."""
     return in_task(f'{title} in {function}', f'{cause} in {function} \\[{MODULE}\\]',
-                   *own(function), first=f'{function} [{MODULE}]', **more)
+                   *own(function), first=f'{function} [{MODULE}]', code=function, **more)
 
 
 ASKED = 'kernel panic: epitaph_crash: panic on request'
-PANIC = 'panic: epitaph_crash: panic on request'
+PANIC = f'panic: epitaph_crash: panic on request in epitaph_panic \\[{MODULE}\\]'
 NULL = 'BUG: unable to handle kernel NULL pointer dereference'
 BY_PANIC = ('__crash_kexec', 'panic', *own('epitaph_panic'))
 EXPECTED = {
+    'sysrq': Expected('sysrq: crash', 'crash triggered by sysrq \\(c\\), by task sh',
+                      ('__crash_kexec', 'panic', 'sysrq_handle_crash', 'write_sysrq_trigger',
+                       'vfs_write'), comm='sh', code=''),
     'null': fault(NULL, 'NULL pointer dereference: read at address 0x20',
                   'epitaph_null_dereference'),
     'write': fault(NULL, 'NULL pointer dereference: write at address 0x20',
@@ -69,8 +73,8 @@ EXPECTED = {
     'console': fault(NULL, 'NULL pointer dereference: read at address 0x20',
                      'epitaph_null_dereference'),
     'gpf': fault('general protection fault',
-                 'general protection fault: access at address 0x1bad1bad00000020, '
-                 'which is no address', 'epitaph_non_canonical'),
+                 'general protection fault: access at address 0x1bad1bad00000020 '
+                 '\\(not canonical\\)', 'epitaph_non_canonical'),
     'uaf': fault('general protection fault',
                  'use after free: access at address 0x6b6b6b6b6b6b6b8b, made of the bytes '
                  'of freed slab memory', 'epitaph_use_after_free'),
@@ -86,7 +90,7 @@ EXPECTED = {
     'bug': fault('kernel BUG', 'kernel BUG at .*epitaph_crash.c:\\d+', 'epitaph_bug'),
     'warn': in_task('WARNING in epitaph_warn',
                     f'a kernel warning at .*epitaph_crash.c:\\d+ in epitaph_warn \\[{MODULE}\\]',
-                    '__crash_kexec', 'panic', *own('epitaph_warn')),
+                    '__crash_kexec', 'panic', *own('epitaph_warn'), code='epitaph_warn'),
     'list': in_task('BUG: corrupted list in epitaph_list',
                     f'a linked list is corrupted in epitaph_list \\[{MODULE}\\]: list_del',
                     *own('epitaph_list')),
@@ -95,7 +99,8 @@ EXPECTED = {
     'stack': Expected('BUG: stack guard page was hit in epitaph_init',
                       f'kernel stack overflow in epitaph_stack_overflow \\[{MODULE}\\]',
                       (*own(*['epitaph_stack_overflow'] * 20), *ENTRY),
-                      first=f'epitaph_stack_overflow [{MODULE}]'),
+                      first=f'epitaph_stack_overflow [{MODULE}]',
+                      code='epitaph_stack_overflow'),
     'stackend': in_task('kernel panic: corrupted stack end in epitaph_init',
                         'the end of a kernel stack was overwritten in epitaph_stack_end '
                         f'\\[{MODULE}\\], by task insmod',
@@ -104,27 +109,28 @@ EXPECTED = {
     'doublefault': Expected('PANIC: double fault in epitaph_double_fault',
                             f'double fault in epitaph_double_fault \\[{MODULE}\\]',
                             tuple(own('epitaph_double_fault')),
-                            first=f'epitaph_double_fault [{MODULE}]', end='broken'),
+                            first=f'epitaph_double_fault [{MODULE}]', end='broken',
+                            code='epitaph_double_fault'),
     'hardirq': in_task(ASKED, PANIC, '<IRQ>__crash_kexec', '<IRQ>panic',
                        *own('<IRQ>epitaph_panic', '<IRQ>epitaph_in_hardirq'),
-                       '<IRQ>irq_work_run', '<IRQ>sysvec_irq_work', *own('epitaph_hardirq')),
+                       '<IRQ>irq_work_run', '<IRQ>sysvec_irq_work', *own('epitaph_hardirq'), code=''),
     'softirq': in_task(ASKED, PANIC, '<IRQ>__crash_kexec', '<IRQ>panic',
                        *own('<IRQ>epitaph_panic', '<IRQ>epitaph_in_softirq'),
                        '<IRQ>call_timer_fn', '<IRQ>sysvec_apic_timer_interrupt',
-                       *own('epitaph_softirq')),
+                       *own('epitaph_softirq'), code=''),
     'nmi': in_task('kernel panic: NMI', 'a non-maskable interrupt that the kernel was told '
-                   'to die of: Not continuing',
+                   f'to die of \\(Not continuing\\) in epitaph_nmi \\[{MODULE}\\]',
                    '<NMI>panic', '<NMI>nmi_panic', '<NMI>unknown_nmi_error', '<NMI>exc_nmi',
-                   *own('epitaph_nmi')),
+                   *own('epitaph_nmi'), code='epitaph_nmi'),
     'spinning': in_task(ASKED, PANIC, *BY_PANIC, *own('epitaph_spinning'),
                         other=own('epitaph_hang', 'epitaph_hang_thread')),
     'softlockup': in_task('BUG: soft lockup in epitaph_init',
                           f'soft lockup: CPU \\d hung in the kernel in epitaph_softlockup '
                           f'\\[{MODULE}\\], by task insmod',
-                          '<IRQ>panic', '<IRQ>watchdog_timer_fn', *own('epitaph_softlockup')),
+                          '<IRQ>panic', '<IRQ>watchdog_timer_fn', *own('epitaph_softlockup'), code='epitaph_softlockup'),
     'rcu': in_task('INFO: rcu detected stall in epitaph_init',
                    f'RCU stall in epitaph_rcu \\[{MODULE}\\]',
-                   '<IRQ>panic', '<IRQ>rcu_sched_clock_irq', *own('epitaph_rcu')),
+                   '<IRQ>panic', '<IRQ>rcu_sched_clock_irq', *own('epitaph_rcu'), code='epitaph_rcu'),
     'hardlockup': Expected('INFO: rcu detected stall in epitaph_hang_thread',
                            f'RCU stall in epitaph_hang \\[{MODULE}\\]',
                            ('panic', 'rcu_sched_clock_irq'), comm='',
@@ -171,6 +177,12 @@ def check_told(result, expected, report):
                      task['comm'])
 
 
+def check_guesses(result, frames):
+    """What can't be proved is marked as such."""
+    result.check('only the place itself is proved', [
+        frame['text'] for i, frame in enumerate(frames) if frame['reliable'] != (i == 0)])
+
+
 def check_frames(result, expected, report):
     frames = report['panic_task']['frames']
     names = [frame_name(frame) for frame in frames]
@@ -179,7 +191,9 @@ def check_frames(result, expected, report):
     if expected.first:
         result.check('the innermost function', [] if names[0] == expected.first
                      else names[:1], names[0])
-    if not expected.guessed:
+    if expected.guessed:
+        check_guesses(result, frames)
+    else:
         result.check('every frame is proved', [
             frame['text'] for frame in frames if not frame['reliable']])
     end, why = report['panic_task']['end'], report['panic_task'].get('end_why')
@@ -193,10 +207,26 @@ def check_frames(result, expected, report):
             for names in others) else [f'{others}'])
 
 
-def check_console(result, lab, report):
-    """The kernel's last trace of the task that panicked, as far as it vouches for it."""
-    text = (lab / 'console.log').read_text(errors='replace')
-    text = text[:text.find('Linux version', 1000)]  # of the crash kernel
+def check_code(result, expected, report):
+    """Of the instruction that faulted, though the CPU has gone on into panic()."""
+    if expected.code is None:
+        return
+    where = report.get('code', {}).get('where', '')
+    ok = where.split('+')[0] == expected.code
+    if ok and where:
+        frame = report['panic_task']['frames'][report.get('registers_frame', 0)]
+        ip = next(each['value'] for each in report['registers']
+                  if each['name'] in ('rip', 'pc'))
+        address = int(report['code']['address'], 16) + report['code']['at']
+        ok = int(ip, 16) == int(frame['address'], 16) == address
+    result.check('the code', [] if ok else [
+        f"{where}, registers of frame {report.get('registers_frame', 0)}",
+        f'expected: {expected.code}'], where)
+
+
+def check_kernels_trace(result, epitaph, lab, report):
+    """A trace of the panicking CPU in the log, as far as the kernel vouches for it."""
+    text = call(epitaph, 'dmesg', lab / 'vmcore')
     traces = re.findall(r'Call [Tt]race:(.*?)(?=</TASK>|RIP: 0033|---\[|Call [Tt]race:|$(?!.))',
                         text, re.S)
     ours = [frame['text'] for frame in report['panic_task']['frames']]
@@ -228,10 +258,12 @@ def check_log_alone(result, epitaph, lab, report):
         for key in ('title', 'cause', 'signature') if shown.get(key) != report.get(key)])
 
 
-def check_drgn(result, epitaph, lab):
+def check_drgn(result, expected, epitaph, lab):
+    """Frame by frame; where the CPU jumped to nowhere, drgn has nothing to say."""
     program = epitaph.parent / 'tests' / 'unwind_all'
-    _, tasks = backtraces.read_dump(program, lab / 'vmcore')
-    backtraces.check_drgn(result, lab, tasks)
+    rows, tasks = backtraces.read_dump(program, lab / 'vmcore')
+    but = backtraces.panic_task(rows, tasks).address if expected.guessed else None
+    backtraces.check_drgn(result, lab, tasks, but)
 
 
 def main():
@@ -251,11 +283,12 @@ def main():
     check_told(result, expected, report)
     told = not result.failed
     check_frames(result, expected, report)
+    check_code(result, expected, report)
     check_log_alone(result, epitaph, lab, report)
-    traced = check_console(result, lab, report)
+    traced = check_kernels_trace(result, epitaph, lab, report)
     failed = result.failed
     if not options.no_drgn:
-        check_drgn(result, epitaph, lab)
+        check_drgn(result, expected, epitaph, lab)
     if options.row:
         answer = {True: 'yes', False: 'NO'}
         print(f'| {lab.name} | {report["title"]} | {answer[told]} | {answer[traced]} |'
