@@ -163,6 +163,18 @@ static void note_hardware(const char *line, struct cause *ret)
 			 line + strlen(words));
 }
 
+/*
+ * A stall is told by one CPU, its trace by the one that hangs. Before that the first may
+ * show the thread of RCU, which only sleeps.
+ */
+static bool lacks_trace(const struct tale *tale)
+{
+	if (tale->ip.function[0] || tale->guess.function[0])
+		return false;
+	return tale->row->function == FUNCTION_ENTRY ? !tale->frame.function[0]
+						     : !tale->has_trace;
+}
+
 int cause_find(const struct printk_log *log, enum cause_pick pick,
 	       const struct oops_frame *fallback, struct cause *ret, struct err *err)
 {
@@ -190,8 +202,7 @@ int cause_find(const struct printk_log *log, enum cause_pick pick,
 	story = choose_story(&all, pick);
 	if (story) {
 		tale_read(lines, count, story, false, &tale);
-		// A stall is told by one CPU, its trace by the one that hangs.
-		if (!tale.has_trace && !tale.ip.function[0] && !tale.guess.function[0])
+		if (lacks_trace(&tale))
 			tale_read(lines, count, story, true, &tale);
 		tell(&tale, fallback, &cause);
 		cause.lines_back = count - story->line;

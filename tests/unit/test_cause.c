@@ -125,6 +125,22 @@ static const struct known known[] = {
 	  "[   21.000011][    C0]  panic+0x344/0x3a0\n"
 	  "[   21.000012][    C0]  innocent+0x17/0x20\n",
 	  "INFO: rcu detected stall in hang_thread", "RCU stall in hang_here" },
+	/* ... nor the thread of RCU that it kept from running. */
+	{ "[   21.000001][    C0] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"
+	  "[   21.000002][    C0] rcu: RCU grace-period kthread stack dump:\n"
+	  "[   21.000003][    C0] task:rcu_preempt     state:R  running task     pid:15\n"
+	  "[   21.000004][    C0] Call Trace:\n"
+	  "[   21.000005][    C0]  __schedule+0x34d/0xa00\n"
+	  "[   21.000006][    C0]  schedule_timeout+0x94/0x150\n"
+	  "[   21.000007][    C0]  rcu_gp_kthread+0xd8/0x1b0\n"
+	  "[   21.000008][    C0]  kthread+0xda/0x100\n"
+	  "[   21.000009][    C1] NMI backtrace for cpu 1\n"
+	  "[   21.000010][    C1] RIP: 0010:hang_here+0x26/0x40\n"
+	  "[   21.000011][    C1] Call Trace:\n"
+	  "[   21.000012][    C1]  hang_thread+0xe/0x20\n"
+	  "[   21.000013][    C1]  kthread+0xd2/0x100\n"
+	  "[   21.000014][    C0] Kernel panic - not syncing: RCU Stall\n",
+	  "INFO: rcu detected stall in hang_thread", "RCU stall in hang_here" },
 	/* The initialisation of a module is what was asked for. */
 	{ "[   26.000001] watchdog: BUG: soft lockup - CPU#0 stuck for 3s! [insmod:55]\n"
 	  "[   26.000010] RIP: 0010:loop_in_it+0x7/0x10 [some_module]\n"
