@@ -169,7 +169,7 @@ static void note_hardware(const char *line, struct cause *ret)
  */
 static bool lacks_trace(const struct tale *tale)
 {
-	if (tale->ip.function[0] || tale->guess.function[0])
+	if (tale->ip.function[0] || (tale->guess.function[0] && !tale->has_trace))
 		return false;
 	return tale->row->function == FUNCTION_ENTRY ? !tale->frame.function[0]
 						     : !tale->has_trace;
