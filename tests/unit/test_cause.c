@@ -132,6 +132,7 @@ static const struct known known[] = {
 	  "[   21.000004][    C0] Call Trace:\n"
 	  "[   21.000005][    C0]  __schedule+0x34d/0xa00\n"
 	  "[   21.000006][    C0]  schedule_timeout+0x94/0x150\n"
+	  "[   21.000006][    C0]  ? left_over+0x10/0x10\n"
 	  "[   21.000007][    C0]  rcu_gp_kthread+0xd8/0x1b0\n"
 	  "[   21.000008][    C0]  kthread+0xda/0x100\n"
 	  "[   21.000009][    C1] NMI backtrace for cpu 1\n"
