@@ -13,7 +13,7 @@ and, only where they are asked for, since they fetch much of Debian or take long
 
     matrix  as vm, with one more thing that goes wrong in each case
     kernels as real, and the way in a virtual machine, of the oldest and newest kernels;
-            as real, of arm64
+            as real, of arm64; the causes of all kinds of crashes
     deb     the Debian package: built, checked, installed, removed and purged
 
 Called by ./dev test, which installs what they need. A step is a command that ends with a
@@ -38,6 +38,12 @@ SUITES = ('style', 'unit', 'cli', 'real', 'vm')
 MORE_SUITES = ('kernels', 'matrix', 'deb')
 # What is crashed how, and which scripts of tests/real look at it: all where none is named.
 TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'show', 'tasks')}
+# Ways to crash whose dumps only causes.py looks at, all of one kernel: the first two in each
+# run, the others with `kernels`.
+CAUSES = ('softirq', 'stack')
+MORE_CAUSES = ('write', 'gpf', 'uaf', 'callnull', 'callwild', 'divide', 'bug', 'warn', 'list',
+               'panic', 'stackend', 'doublefault', 'console', 'hardirq', 'nmi', 'spinning',
+               'softlockup', 'hardlockup', 'rcu', 'hung', 'oom')
 # These look at what no way to crash changes: at the dumps of one is enough.
 ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq', 'lines': 'null'}
 
@@ -135,7 +141,7 @@ def labs(run, all_series, triggers, scripts=None):
         lab = assets.cache_dir() / 'lab' / name
         for script in sorted((ROOT / 'tests/real').glob('*.py')):
             wanted = scripts or TRIGGERS[trigger]
-            if wanted and script.stem not in wanted:
+            if script.stem not in wanted if wanted else script.stem == 'causes':
                 continue
             if ONE_TRIGGER.get(script.stem, trigger) != trigger:
                 continue
@@ -144,9 +150,11 @@ def labs(run, all_series, triggers, scripts=None):
 
 def real(run):
     labs(run, assets.SERIES, TRIGGERS)
+    labs(run, assets.SERIES[-1:], CAUSES, ('causes',))
 
 
 def kernels(run):
+    labs(run, assets.SERIES[-1:], MORE_CAUSES, ('causes',))
     labs(run, assets.OTHER_SUITES, ('sysrq', 'null'))
     labs(run, assets.ARM64_SERIES, ('sysrq', 'null'), ARM64_SCRIPTS)
     run.step('vm/test_qemu_dump.py arm64', PYTHON, 'tests/vm/test_qemu_dump.py', EPITAPH,

@@ -133,8 +133,7 @@ static void tell(const struct tale *tale, const struct oops_frame *fallback,
 	// The title names what was going on, the sentence where the CPU was at the time.
 	const struct oops_frame *titled = tale_frame(tale, function, fallback),
 				*frame = function == FUNCTION_ENTRY
-						 ? tale_frame(tale, FUNCTION_TRACE,
-							      fallback)
+						 ? tale_frame(tale, FUNCTION_IP, fallback)
 						 : titled;
 
 	tale_fill_in(tale, tale->row->text, frame, ret->text, sizeof(ret->text));
@@ -149,7 +148,10 @@ static void tell(const struct tale *tale, const struct oops_frame *fallback,
 	}
 	ret->cpu = tale->who.cpu;
 	ret->signature = tale->signature;
-	ret->code = tale->code;
+	if (tale->row->weight != CAUSE_PANIC || tale->row->of_interrupted) {
+		snprintf(ret->at, sizeof(ret->at), "%s", tale->ip.function);
+		ret->code = tale->code;
+	}
 }
 
 static void note_hardware(const char *line, struct cause *ret)
@@ -159,6 +161,18 @@ static void note_hardware(const char *line, struct cause *ret)
 	if (!strncmp(line, words, strlen(words)))
 		snprintf(ret->hardware, sizeof(ret->hardware), "%.255s",
 			 line + strlen(words));
+}
+
+/*
+ * A stall is told by one CPU, its trace by the one that hangs. Before that the first may
+ * show the thread of RCU, which only sleeps.
+ */
+static bool lacks_trace(const struct tale *tale)
+{
+	if (tale->ip.function[0] || (tale->guess.function[0] && !tale->has_trace))
+		return false;
+	return tale->row->function == FUNCTION_ENTRY ? !tale->frame.function[0]
+						     : !tale->has_trace;
 }
 
 int cause_find(const struct printk_log *log, enum cause_pick pick,
@@ -188,8 +202,7 @@ int cause_find(const struct printk_log *log, enum cause_pick pick,
 	story = choose_story(&all, pick);
 	if (story) {
 		tale_read(lines, count, story, false, &tale);
-		// A stall is told by one CPU, its trace by the one that hangs.
-		if (!tale.has_trace && !tale.ip.function[0])
+		if (lacks_trace(&tale))
 			tale_read(lines, count, story, true, &tale);
 		tell(&tale, fallback, &cause);
 		cause.lines_back = count - story->line;

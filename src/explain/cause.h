@@ -27,6 +27,7 @@ struct cause {
 	/* What the story names itself; "" and UINT32_MAX where it does not. */
 	char function[OOPS_NAME_SIZE];
 	char module[64];
+	char at[OOPS_NAME_SIZE];    /* where the CPU was: of the registers of the story */
 	struct signature signature; /* of the story's trace; no frames without one */
 	char comm[17];
 	int32_t pid; /* -1 */

@@ -145,8 +145,8 @@ static const char *const dispatchers[] = {
 	"*compat_ioctl*", "blkdev_ioctl", "blkdev_driver_ioctl", "ksys_read", "ksys_write",
 	"sock_sendmsg*", "__sock_sendmsg*", "sock_recvmsg*", "sock_write_iter", "sock_read_iter",
 	"*_sys_setsockopt", "do_dentry_open", "vfs_get_tree", "mount_fs", "rtnetlink_rcv_msg", "nfnetlink_rcv_msg",
-	/* Work items, timers, interrupts, threads. */
-	"process_one_work", "process_scheduled_works", "worker_thread", "kthread", "call_timer_fn*",
+	/* Work items, timers, interrupts, threads, modules that begin. */
+	"do_one_initcall", "process_one_work", "process_scheduled_works", "worker_thread", "kthread", "call_timer_fn*",
 	"expire_timers*", "__run_timers*", "run_timer_softirq", "__hrtimer_run*", "do_softirq*",
 	"__do_softirq*", "handle_softirqs*", "run_ksoftirqd", "netif_receive_skb*",
 	"__netif_receive_skb*", "smpboot_thread_fn", "start_secondary", "cpu_startup_entry",

@@ -59,6 +59,12 @@ struct cause_row {
 	enum cause_capture capture;
 	enum cause_function function;
 	bool looks_back; /* a panic that only says that something before it was fatal */
+	/*
+	 * A panic of an interrupt that came for what the CPU was doing: the registers in
+	 * its trace are of the trouble. In that of any other panic they are of a
+	 * bystander.
+	 */
+	bool of_interrupted;
 	const char *title;
 	const char *text;
 };

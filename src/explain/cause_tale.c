@@ -182,6 +182,17 @@ static void note_trace(struct tale *tale, const struct oops_frame *frame)
 		tale->entry = *frame;
 }
 
+/*
+ * A frame that the kernel does not vouch for: all are where the CPU jumped to nowhere, as
+ * there its own unwinder loses the way.
+ */
+static void note_guess(struct tale *tale, const struct oops_frame *frame)
+{
+	signature_add(&tale->guess_signature, frame->function, frame->module);
+	if (!tale->guess.function[0] && !cause_is_plumbing(frame->function))
+		tale->guess = *frame;
+}
+
 /* "(&mutex){+.+.}, at: [<ffffffff81000000>] func+0x12/0x40" */
 static void note_lock(struct tale *tale, const char *line)
 {
@@ -208,7 +219,7 @@ static void note_trace_header(struct tale *tale)
 
 static void note_frame(struct tale *tale, const char *line)
 {
-	struct oops_frame frame;
+	struct oops_frame frame = { 0 };
 
 	if (!tale->has_trace_header && oops_is_trace_header(line)) {
 		note_trace_header(tale);
@@ -220,6 +231,8 @@ static void note_frame(struct tale *tale, const char *line)
 		note_ip(tale, &frame, line);
 	else if (oops_parse_frame(line, &frame) && frame.is_reliable)
 		note_trace(tale, &frame);
+	else if (frame.function[0] && tale->has_trace_header)
+		note_guess(tale, &frame);
 }
 
 /* The first is the kernel's; others are of programs, or of stories that follow. */
@@ -236,6 +249,11 @@ static bool is_over(const struct tale *tale, const char *line, size_t past)
 {
 	const struct cause_row *row;
 
+	// Of a CPU that hangs the trace was printed before the panic, whose own is that
+	// of the CPU that noticed. (Of a warning, an old kernel prints only the panic's.)
+	if (tale->row->weight == CAUSE_REPORT && tale->row->function == FUNCTION_ENTRY &&
+	    strstr(line, "Kernel panic - not syncing"))
+		return true;
 	if (!tale->has_trace)
 		return false;
 	if (strstr(line, "---[ end trace"))
@@ -272,6 +290,8 @@ void tale_read(const struct oops_line *lines, size_t count, const struct story *
 			ret->has_who = true;
 		}
 	}
+	if (!ret->signature.count)
+		ret->signature = ret->guess_signature;
 }
 
 /* The first choice of each way to name a function; NULL: as FUNCTION_TRACE. */
@@ -315,6 +335,7 @@ const struct oops_frame *tale_frame(const struct tale *tale, enum cause_function
 		fallback,
 		&tale->ip,
 		&tale->any_frame,
+		&tale->guess,
 	};
 
 	if (function == FUNCTION_NONE)

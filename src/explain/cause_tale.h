@@ -44,7 +44,8 @@ struct tale {
 	struct oops_frame entry;  /* the last before a dispatcher */
 	struct oops_frame before; /* the last that is no plumbing */
 	struct oops_frame any_frame;
-	struct signature signature;
+	struct oops_frame guess; /* the first of those that the kernel is not sure of */
+	struct signature signature, guess_signature;
 	struct report_code code;
 	char ip_text[256]; /* "func+0x12/0x40 [module]" */
 	bool has_trace;

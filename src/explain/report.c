@@ -12,6 +12,7 @@
 #include "explain/ascii.h"
 #include "explain/cause.h"
 #include "explain/cause_names.h"
+#include "explain/report_fault.h"
 #include "explain/report_tasks.h"
 #include "explain/taint.h"
 #include "kernel/arch.h"
@@ -180,37 +181,14 @@ find_panic_cpu(struct kernel *kernel, const struct cpu_list *list, struct report
 	return NULL;
 }
 
-/*
- * Where the CPU was says something only of an oops: a panic() is in panic(), whoever
- * called it.
- */
-static void add_code(struct kernel *kernel, uint64_t ip, struct report *report)
+static int add_panic_task(struct kernel *kernel, struct report *report,
+			  struct panic_cpu *ret_panic, struct err *err)
 {
-	struct kernel_name name;
-
-	if (kernel_name(kernel, ip, &name, NULL) == 0 && !cause_is_plumbing(name.symbol))
-		report_code_read(kernel, ip, &report->code);
-}
-
-static int add_registers(struct kernel *kernel, const struct cpu *cpu,
-			 struct report *report, struct err *err)
-{
-	unsigned int ip = kernel_arch(kernel)->reg_ip;
-
-	if (!cpu->has_regs)
-		return 0;
-	if (regs_has(&cpu->regs, ip))
-		add_code(kernel, cpu->regs.value[ip], report);
-	return report_registers_build(kernel, &cpu->regs, &report->registers, err);
-}
-
-static int add_panic_task(struct kernel *kernel, struct report *report, struct err *err)
-{
+	struct backtrace *backtrace = ret_panic->backtrace;
 	_cleanup_cpu_list struct cpu_list cpus = { 0 };
 	const struct cpu *cpu;
 	struct err why = { 0 };
 	struct task task;
-	int r;
 
 	if (cpu_list_read(kernel, &cpus, &why) < 0) {
 		say_unknown(&report->panic_task_unknown, err_text(&why));
@@ -223,9 +201,8 @@ static int add_panic_task(struct kernel *kernel, struct report *report, struct e
 		report->backtrace_unknown = report->panic_task_unknown;
 		return 0;
 	}
-	r = add_registers(kernel, cpu, report, err);
-	if (r < 0)
-		return r;
+	if (cpu->has_regs)
+		ret_panic->regs = cpu->regs;
 	report->panic_task.cpu = cpu->id;
 	if (!cpu->current_vaddr)
 		err_set(&why, ERR_NOTFOUND, "what CPU %" PRIu32 " was running is unknown",
@@ -237,8 +214,11 @@ static int add_panic_task(struct kernel *kernel, struct report *report, struct e
 		return 0;
 	}
 	task.cpu = cpu->id;
-	return report_task_build(kernel, &task, cpu, &report->panic_task,
-				 &report->backtrace_unknown, err);
+	if (unwind_task(kernel, &task, cpu, backtrace, &why) < 0) {
+		say_unknown(&report->backtrace_unknown, err_text(&why));
+		backtrace = NULL;
+	}
+	return report_task_build_from(kernel, &task, backtrace, &report->panic_task, err);
 }
 
 /* ---- the log and what it tells ---- */
@@ -368,8 +348,6 @@ static int add_cause(const struct printk_log *log, struct report *report,
 		copy_clean(report->hardware, sizeof(report->hardware), cause->hardware,
 			   255);
 	complete_task(cause, report);
-	if (!report->code.size)
-		report->code = cause->code;
 	if (cause->text[0]) {
 		snprintf(report->cause, sizeof(report->cause), "%s", cause->text);
 		snprintf(report->title, sizeof(report->title), "%s", cause->title);
@@ -393,9 +371,13 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 		 struct err *err)
 {
 	_cleanup_printk_log struct printk_log own_log = { 0 };
+	_cleanup_panic_cpu struct panic_cpu panic = { 0 };
 	struct err why = { 0 };
-	struct cause cause;
-	int r;
+	struct cause cause = { 0 };
+	int r = panic_cpu_init(&panic, err);
+
+	if (r < 0)
+		return r;
 
 	if (!log && printk_read(kernel, &own_log, &why) == 0)
 		log = &own_log;
@@ -404,9 +386,13 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 	add_cmdline(kernel, report);
 	add_hardware(kernel, report);
 	add_taints(kernel, report);
-	r = add_panic_task(kernel, report, err);
+	r = add_panic_task(kernel, report, &panic, err);
 	if (r == 0)
 		r = add_cause(log, report, &cause, err);
+	if (r == 0)
+		r = report_fault_add(kernel, &panic, &cause, report, err);
+	if (!report->code.size)
+		report->code = cause.code;
 	if (r == 0 && log)
 		r = add_log(log,
 			    tail_lines(options ? options->log_tail_lines : 0, &cause),
@@ -444,7 +430,7 @@ int report_build_from_log(const struct printk_log *log, const char *why,
 			  struct err *err)
 {
 	_cleanup_report struct report *report = NULL;
-	struct cause cause;
+	struct cause cause = { 0 };
 	int r = report_build_unknown(why, &report, err);
 
 	if (r < 0)
@@ -452,6 +438,7 @@ int report_build_from_log(const struct printk_log *log, const char *why,
 	report->cause_unknown.why[0] = '\0';
 	report->log_unknown.why[0] = '\0';
 	r = add_cause(log, report, &cause, err);
+	report->code = cause.code;
 	if (r == 0)
 		r = add_log(log,
 			    tail_lines(options ? options->log_tail_lines : 0, &cause),

@@ -63,8 +63,10 @@ struct report {
 	struct report_task panic_task; /* pid -1, comm "": unknown */
 	struct report_unknown panic_task_unknown;
 	struct report_unknown backtrace_unknown;
-	struct report_registers registers; /* of the panicking CPU */
-	struct report_code code;	   /* where it was, if that says anything */
+	/* Of the panicking CPU where it met the trouble: that frame of panic_task. */
+	struct report_registers registers;
+	uint32_t registers_frame;
+	struct report_code code; /* there; of no size where that says nothing */
 
 	char taints[64]; /* letters as in an oops: "G           OE"; "none"; "" unknown */
 	size_t task_count; /* 0 unknown; at most REPORT_TASKS_MAX are counted */

@@ -122,6 +122,8 @@ static int put_registers(json_t *root, const struct report *report)
 	int r = json_object_set_new(root, "registers",
 				    report_registers_new_json(&report->registers));
 
+	if (report->registers_frame)
+		r |= member_put_number(root, "registers_frame", report->registers_frame);
 	if (report->code.size)
 		r |= json_object_set_new(root, "code",
 					 report_code_new_json(&report->code));
@@ -197,8 +199,12 @@ static int parse_task(const json_t *root, struct report_task *ret, struct err *e
 static int parse_registers(const json_t *root, struct report *report, struct err *err)
 {
 	const json_t *registers = NULL, *code = NULL;
+	uint64_t frame = 0;
 	int r = member_get_array(root, "registers", ARCH_REGS_MAX, &registers, err);
 
+	if (r == 0)
+		r = member_get_number(root, "registers_frame", UINT32_MAX, &frame, err);
+	report->registers_frame = (uint32_t)frame;
 	if (r == 0 && registers)
 		r = report_registers_parse_json(registers, &report->registers, err);
 	if (r == 0)

@@ -250,6 +250,9 @@ static void add_registers(const struct page *page, const struct report *report)
 	if (!report->registers.count)
 		return;
 	heading(page, "Registers");
+	if (report->registers_frame)
+		text_add(page->text, "  of frame #%" PRIu32 ":\n",
+			 report->registers_frame);
 	report_registers_format_text(&report->registers, page->text);
 }
 

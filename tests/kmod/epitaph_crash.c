@@ -16,34 +16,80 @@
  * since panic() does not return: there the return address may be the first byte
  * of the next function, which a backtrace must not be fooled by.
  *
- * how=hang stands still with interrupts off: no panic, only a watchdog ends it.
+ * The ways to crash are one table, EPITAPH_WAYS.  Those that wait for the kernel to
+ * notice (softlockup, rcu, hung, hardlockup, oom, warn), or for an NMI from outside (nmi),
+ * need settings that a module can't make: the caller's, as in tests/vm/lab.py.
  *
  * how=locks starts threads that wait for each other's locks before it panics, and logs
  * who waits for which lock of whom: "epitaph_crash: truth: WAITER KIND ADDRESS OWNER".
  */
 #include <linux/atomic.h>
 #include <linux/compiler.h>
+#include <linux/console.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/irq_work.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/objtool.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
+#include <linux/sched/task_stack.h>
+#include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/timer.h>
+
+/* `how`, and what it calls. */
+#define EPITAPH_WAYS(way)				\
+	way(null, epitaph_null_dereference)		\
+	way(write, epitaph_null_write)			\
+	way(gpf, epitaph_non_canonical)			\
+	way(uaf, epitaph_use_after_free)		\
+	way(callnull, epitaph_call_null)		\
+	way(callwild, epitaph_call_wild)		\
+	way(divide, epitaph_divide)			\
+	way(bug, epitaph_bug)				\
+	way(warn, epitaph_warn)				\
+	way(list, epitaph_list)				\
+	way(panic, epitaph_panic)			\
+	way(stack, epitaph_stack_overflow_now)		\
+	way(stackend, epitaph_stack_end)		\
+	way(doublefault, epitaph_double_fault)		\
+	way(console, epitaph_console)			\
+	way(hardirq, epitaph_hardirq)			\
+	way(softirq, epitaph_softirq)			\
+	way(nmi, epitaph_nmi)				\
+	way(hang, epitaph_hang)				\
+	way(spinning, epitaph_spinning)			\
+	way(softlockup, epitaph_softlockup)		\
+	way(hardlockup, epitaph_hardlockup)		\
+	way(rcu, epitaph_rcu)				\
+	way(hung, epitaph_hung)				\
+	way(oom, epitaph_oom)				\
+	way(locks, epitaph_locks)
+
+#define name_of(name, function) #name " "
 
 static char *how = "null";
 module_param(how, charp, 0444);
-MODULE_PARM_DESC(how, "null, write, panic, bug, divide, stack, locks, hang");
+MODULE_PARM_DESC(how, EPITAPH_WAYS(name_of));
 
 static char *marker = "";
 module_param(marker, charp, 0444);
 MODULE_PARM_DESC(marker, "a text for the log, before the crash");
 
 struct epitaph_victim {
-	long padding[4];
+	struct epitaph_victim *next;
+	long padding[3];
 	long value; /* at 0x20: the faulting address of how=null and how=write */
 };
 
@@ -68,7 +114,46 @@ static own_frame long epitaph_null_write(void)
 	return 0;
 }
 
-static own_frame void __noreturn epitaph_panic(void)
+static own_frame long epitaph_non_canonical(void)
+{
+	struct epitaph_victim *victim = hide((struct epitaph_victim *)0x1bad1bad00000000);
+
+	return READ_ONCE(victim->value);
+}
+
+/* Freed memory is overwritten with 0x6b: with slub_debug=P, or as this cache asks for. */
+static own_frame long epitaph_use_after_free(void)
+{
+	struct kmem_cache *cache = kmem_cache_create("epitaph_victim",
+						     sizeof(struct epitaph_victim), 0,
+						     SLAB_POISON, NULL);
+	struct epitaph_victim *victim = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
+
+	if (!victim)
+		return -ENOMEM;
+	victim->next = victim;
+	kmem_cache_free(cache, hide(victim));
+	return READ_ONCE(READ_ONCE(hide(victim)->next)->value);
+}
+
+static own_frame long epitaph_call_null(void)
+{
+	long result = hide((long (*)(void))NULL)();
+
+	not_a_tail_call();
+	return result;
+}
+
+/* Within the area of modules, where none is. */
+static own_frame long epitaph_call_wild(void)
+{
+	long result = hide((long (*)(void))0xffffffffdeadb000)();
+
+	not_a_tail_call();
+	return result;
+}
+
+static own_frame long __noreturn epitaph_panic(void)
 {
 	panic("epitaph_crash: panic on request");
 }
@@ -84,6 +169,54 @@ static own_frame long epitaph_divide(void)
 	return hide(1) / hide(0);
 }
 
+/* The kernel goes on, unless kernel.panic_on_warn is set. */
+static own_frame long epitaph_warn(void)
+{
+	WARN(hide(1), "epitaph_crash: warning on request\n");
+	return 0;
+}
+
+static own_frame long epitaph_list(void)
+{
+	static LIST_HEAD(head);
+	static struct list_head entry;
+
+	list_add(&entry, &head);
+	WRITE_ONCE(head.next, hide((struct list_head *)&how));
+	list_del(&entry);
+	not_a_tail_call();
+	return 0;
+}
+
+/* Noticed by the scheduler (SCHED_STACK_END_CHECK). */
+static own_frame long epitaph_stack_end(void)
+{
+	*end_of_stack(current) = 0xbad;
+	msleep(10);
+	not_a_tail_call();
+	return 0;
+}
+
+/* The page fault of the push has no stack to put its frame on. */
+static own_frame long epitaph_double_fault(void)
+{
+#ifdef CONFIG_X86_64
+	asm volatile("movq %0, %%rsp\n\tpushq $0" : : "r"(hide(0xffffc8deadbee000)) : "memory");
+#endif
+	return 0;
+}
+STACK_FRAME_NON_STANDARD(epitaph_double_fault); /* or objtool refuses the module */
+
+static own_frame long epitaph_console(void)
+{
+	long result;
+
+	console_lock();
+	result = epitaph_null_dereference();
+	console_unlock();
+	return result;
+}
+
 /* Reaches the guard page below the kernel stack: a double fault on x86. */
 static own_frame long epitaph_stack_overflow(long depth)
 {
@@ -95,6 +228,145 @@ static own_frame long epitaph_stack_overflow(long depth)
 	not_a_tail_call();
 	return below + frame[0];
 }
+
+static own_frame long epitaph_stack_overflow_now(void)
+{
+	long result = epitaph_stack_overflow(0);
+
+	not_a_tail_call();
+	return result;
+}
+
+/* --- in interrupts ------------------------------------------------------------------ */
+
+static own_frame void epitaph_in_hardirq(struct irq_work *work)
+{
+	epitaph_panic();
+}
+
+static own_frame long epitaph_hardirq(void)
+{
+	static struct irq_work work;
+
+	init_irq_work(&work, epitaph_in_hardirq);
+	irq_work_queue(&work);
+	while (hide(1))
+		cpu_relax();
+	return 0;
+}
+
+static own_frame void epitaph_in_softirq(struct timer_list *timer)
+{
+	epitaph_panic();
+}
+
+/* The timer goes off on this CPU, as it is busy. */
+static own_frame long epitaph_softirq(void)
+{
+	static struct timer_list timer;
+
+	timer_setup(&timer, epitaph_in_softirq, 0);
+	mod_timer(&timer, jiffies + 2);
+	while (hide(1))
+		cpu_relax();
+	return 0;
+}
+
+/* An NMI from outside goes to the first CPU. */
+static own_frame long epitaph_nmi(void)
+{
+	set_cpus_allowed_ptr(current, cpumask_of(0));
+	pr_info("epitaph_crash: waiting for an NMI\n");
+	while (hide(1))
+		cpu_relax();
+	return 0;
+}
+
+/* --- CPUs that hang ------------------------------------------------------------------ */
+
+static atomic_t epitaph_hanging;
+
+/* Nothing but an NMI or a hardware watchdog ends it. */
+static own_frame long epitaph_hang(void)
+{
+	local_irq_disable();
+	atomic_inc(&epitaph_hanging);
+	while (hide(1))
+		cpu_relax();
+	return 0;
+}
+
+static own_frame int epitaph_hang_thread(void *data)
+{
+	epitaph_hang();
+	not_a_tail_call();
+	return 0;
+}
+
+/* The second CPU hangs with interrupts off, this is the first. */
+static void epitaph_hang_other(void)
+{
+	struct task_struct *thread;
+
+	set_cpus_allowed_ptr(current, cpumask_of(0));
+	thread = kthread_create(epitaph_hang_thread, NULL, "elk_hang");
+	if (IS_ERR(thread))
+		panic("epitaph_crash: no thread");
+	kthread_bind(thread, 1);
+	wake_up_process(thread);
+	while (!atomic_read(&epitaph_hanging))
+		cpu_relax();
+}
+
+static own_frame long __noreturn epitaph_spinning(void)
+{
+	epitaph_hang_other();
+	epitaph_panic();
+}
+
+/* What detects it depends on the kernel and the machine: at last, the stall of RCU. */
+static own_frame long epitaph_hardlockup(void)
+{
+	epitaph_hang_other();
+	while (hide(1))
+		synchronize_rcu();
+	return 0;
+}
+
+static own_frame long epitaph_softlockup(void)
+{
+	preempt_disable();
+	while (hide(1))
+		cpu_relax();
+	return 0;
+}
+
+static void epitaph_rcu_done(struct rcu_head *head)
+{
+}
+
+static own_frame long epitaph_rcu(void)
+{
+	static struct rcu_head head;
+
+	call_rcu(&head, epitaph_rcu_done); /* so that a grace period has to end */
+	preempt_disable();
+	while (hide(1))
+		cpu_relax();
+	return 0;
+}
+
+/* --- memory -------------------------------------------------------------------------- */
+
+/* Until nothing is left, of the memory of the kernel itself. */
+static own_frame long epitaph_oom(void)
+{
+	while (hide(1))
+		hide(alloc_page(GFP_KERNEL));
+	return 0;
+}
+
+/* --- locks --------------------------------------------------------------------------- */
 
 enum epitaph_lock_kind { NO_LOCK, MUTEX, RWSEM_READ, RWSEM_WRITE };
 
@@ -162,7 +434,7 @@ static own_frame int epitaph_actor_run(void *data)
 	return 0;
 }
 
-static own_frame void __noreturn epitaph_locks(void)
+static own_frame long __noreturn epitaph_locks(void)
 {
 	static const char * const kinds[] = { "", "mutex", "rwsem-read", "rwsem-write" };
 	int count = ARRAY_SIZE(epitaph_actors);
@@ -188,35 +460,37 @@ static own_frame void __noreturn epitaph_locks(void)
 	epitaph_panic();
 }
 
-/* Nothing but a watchdog ends it. */
-static noinline void epitaph_hang(void)
+/* A deadlock, and nothing else: hung_task is to find it. */
+static own_frame long epitaph_hung(void)
 {
-	local_irq_disable();
-	for (;;)
-		cpu_relax();
+	int count = ARRAY_SIZE(epitaph_actors);
+	int i;
+
+	for (i = count - 2; i < count; i++) {
+		const struct epitaph_actor *actor = &epitaph_actors[i];
+
+		if (IS_ERR(kthread_run(epitaph_actor_run, (void *)actor, "%s", actor->name)))
+			panic("epitaph_crash: no thread");
+	}
+	while (atomic_read(&epitaph_ready) < 2)
+		msleep(10);
+	WRITE_ONCE(epitaph_go, true);
+	while (hide(1))
+		msleep_interruptible(1000);
+	return 0;
 }
 
+/* By direct calls: pointers would change the functions' first bytes. */
 static own_frame long epitaph_crash_now(void)
 {
 	long result = 0;
 
-	if (!strcmp(how, "null"))
-		result = epitaph_null_dereference();
-	else if (!strcmp(how, "write"))
-		result = epitaph_null_write();
-	else if (!strcmp(how, "panic"))
-		epitaph_panic();
-	else if (!strcmp(how, "bug"))
-		result = epitaph_bug();
-	else if (!strcmp(how, "divide"))
-		result = epitaph_divide();
-	else if (!strcmp(how, "hang"))
-		epitaph_hang();
-	else if (!strcmp(how, "locks"))
-		epitaph_locks();
-	else if (!strcmp(how, "stack"))
-		result = epitaph_stack_overflow(0);
+#define try_way(name, function)		\
+	if (!strcmp(how, #name))	\
+		result = function();	\
 	else
+
+	EPITAPH_WAYS(try_way)
 		pr_err("epitaph_crash: unknown how=%s\n", how);
 	not_a_tail_call();
 	return result;

@@ -74,8 +74,90 @@ static const struct known known[] = {
 	  "0xdead000000000100: 0000 [#1] PREEMPT SMP\n"
 	  "[    2.000010] RIP: 0010:walk_things+0x7/0x10\n",
 	  "general protection fault in walk_things",
-	  "general protection fault: access at address 0xdead000000000100, which is no "
-	  "address in walk_things" },
+	  "use of a list entry that was deleted before: access at address "
+	  "0xdead000000000100 in walk_things" },
+	{ "[    2.000001] general protection fault, probably for non-canonical address "
+	  "0x6b6b6b6b6b6b6b8b: 0000 [#1] PREEMPT SMP\n"
+	  "[    2.000010] RIP: 0010:use_late+0x7/0x10\n",
+	  "general protection fault in use_late",
+	  "use after free: access at address 0x6b6b6b6b6b6b6b8b, made of the bytes of freed "
+	  "slab memory in use_late" },
+	{ "[    2.000001] Oops: general protection fault, probably for non-canonical address "
+	  "0x1bad1bad00000020: 0000 [#1] PREEMPT SMP\n"
+	  "[    2.000010] RIP: 0010:use_wild+0x7/0x10\n",
+	  "general protection fault in use_wild",
+	  "general protection fault: access at address 0x1bad1bad00000020 (not canonical) in "
+	  "use_wild" },
+	/* A jump to nowhere: the kernel is sure of no frame. */
+	{ "[    2.000001] BUG: unable to handle page fault for address: ffffffffdeadb000\n"
+	  "[    2.000002] #PF: supervisor instruction fetch in kernel mode\n" WHO
+	  "[    2.000010] RIP: 0010:0xffffffffdeadb000\n"
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  <TASK>\n"
+	  "[    2.000013]  ? jump_wild+0x11/0x20 [some_module]\n"
+	  "[    2.000014]  ? some_caller+0xa0/0xe80 [some_module]\n",
+	  "BUG: unable to handle kernel paging request in jump_wild",
+	  "bad pointer: execution at address 0xffffffffdeadb000 in jump_wild [some_module]" },
+	/* What a CPU was doing when somebody pressed the button. */
+	{ "[    2.000001] Kernel panic - not syncing: NMI: Not continuing\n" WHO
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  <NMI>\n"
+	  "[    2.000013]  unknown_nmi_error+0x73/0xc0\n"
+	  "[    2.000014]  exc_nmi+0x125/0x1a0\n"
+	  "[    2.000015] RIP: 0010:look_here+0x35/0x50\n"
+	  "[    2.000016]  </NMI>\n"
+	  "[    2.000017]  look_caller+0x1/0x2\n",
+	  "kernel panic: NMI",
+	  "a non-maskable interrupt that the kernel was told to die of (Not continuing) in "
+	  "look_here" },
+	/* The trace of the CPU that hangs, not of the one that noticed, which says more.
+	 */
+	{ "[   21.000001][    C0] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"
+	  "[   21.000002][    C0] rcu: 	1-...0: (15 ticks this GP) fqs=80\n"
+	  "[   21.000003][    C0] Sending NMI from CPU 0 to CPUs 1:\n"
+	  "[   21.000004][   T11] NMI backtrace for cpu 1\n"
+	  "[   21.000005][   T11] RIP: 0010:hang_here+0x26/0x40\n"
+	  "[   21.000006][   T11] Call Trace:\n"
+	  "[   21.000007][   T11]  hang_thread+0xe/0x20\n"
+	  "[   21.000008][   T11]  kthread+0xd2/0x100\n"
+	  "[   21.000009][    C0] Kernel panic - not syncing: RCU Stall\n"
+	  "[   21.000010][    C0] Call Trace:\n"
+	  "[   21.000011][    C0]  panic+0x344/0x3a0\n"
+	  "[   21.000012][    C0]  innocent+0x17/0x20\n",
+	  "INFO: rcu detected stall in hang_thread", "RCU stall in hang_here" },
+	/* ... nor the thread of RCU that it kept from running. */
+	{ "[   21.000001][    C0] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"
+	  "[   21.000002][    C0] rcu: RCU grace-period kthread stack dump:\n"
+	  "[   21.000003][    C0] task:rcu_preempt     state:R  running task     pid:15\n"
+	  "[   21.000004][    C0] Call Trace:\n"
+	  "[   21.000005][    C0]  __schedule+0x34d/0xa00\n"
+	  "[   21.000006][    C0]  schedule_timeout+0x94/0x150\n"
+	  "[   21.000006][    C0]  ? left_over+0x10/0x10\n"
+	  "[   21.000007][    C0]  rcu_gp_kthread+0xd8/0x1b0\n"
+	  "[   21.000008][    C0]  kthread+0xda/0x100\n"
+	  "[   21.000009][    C1] NMI backtrace for cpu 1\n"
+	  "[   21.000010][    C1] RIP: 0010:hang_here+0x26/0x40\n"
+	  "[   21.000011][    C1] Call Trace:\n"
+	  "[   21.000012][    C1]  hang_thread+0xe/0x20\n"
+	  "[   21.000013][    C1]  kthread+0xd2/0x100\n"
+	  "[   21.000014][    C0] Kernel panic - not syncing: RCU Stall\n",
+	  "INFO: rcu detected stall in hang_thread", "RCU stall in hang_here" },
+	/* The initialisation of a module is what was asked for. */
+	{ "[   26.000001] watchdog: BUG: soft lockup - CPU#0 stuck for 3s! [insmod:55]\n"
+	  "[   26.000010] RIP: 0010:loop_in_it+0x7/0x10 [some_module]\n"
+	  "[   26.000011] Call Trace:\n"
+	  "[   26.000012]  some_init+0xa0/0xe80 [some_module]\n"
+	  "[   26.000013]  do_one_initcall+0x5b/0x320\n"
+	  "[   26.000014]  do_init_module+0x60/0x270\n",
+	  "BUG: soft lockup in some_init",
+	  "soft lockup: CPU 0 hung in the kernel in loop_in_it [some_module], by task insmod "
+	  "(pid 55)" },
+	{ "[    2.000001] Kernel panic - not syncing: on request\n" WHO
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  <IRQ>\n"
+	  "[    2.000013]  panic+0x344/0x3a0\n"
+	  "[    2.000014]  asked_for+0x11/0x20 [some_module]\n",
+	  "kernel panic: on request", "panic: on request in asked_for [some_module]" },
 	{ "[    2.000001] divide error: 0000 [#1] SMP\n"
 	  "[    2.000010] RIP: 0010:share_out+0x7/0x10\n",
 	  "divide error in share_out",

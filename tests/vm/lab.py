@@ -7,7 +7,8 @@
     lab.py make 6.12-arm64 sysrq    of another machine, which QEMU plays; --cpu cortex-a72
                                 is one with addresses of 48 bits, not 52
 
-The trigger is `sysrq`, or a `how` of tests/kmod/epitaph_crash.c (null, panic, stack, ...).
+The trigger is `sysrq`, or a `how` of tests/kmod/epitaph_crash.c (null, panic, stack, ...);
+what else one needs to die of it, a setting or a push of the NMI button, is in TRIGGERS.
 The directory holds
 
     vmcore        ELF, all of the machine's memory, sparse
@@ -31,6 +32,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -64,6 +66,34 @@ MACHINES = {
     'arm64': Machine('qemu-system-aarch64', 'qemu-system-arm', ('-machine', 'virt'), 'ttyAMA0',
                      'aarch64-linux-gnu-gcc', 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross',
                      '-c'),
+}
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What the module can't do itself."""
+    settings: tuple = ()  # 'FILE=VALUE', written just before
+    append: str = ''      # to the first kernel's command line
+    nmi: bool = False     # QEMU sends one when the guest says NMI_LINE
+
+
+NMI_LINE = 'epitaph_crash: waiting for an NMI'
+RCU_STALL = ('/proc/sys/kernel/panic_on_rcu_stall=1',
+             '/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout=3')
+TRIGGERS = {
+    'warn': Trigger(('/proc/sys/kernel/panic_on_warn=1',)),
+    'nmi': Trigger(('/proc/sys/kernel/unknown_nmi_panic=1',), nmi=True),
+    # Before v5.17 poison of one cache counts only where the command line asked for some.
+    'uaf': Trigger(append='slub_debug=P,epitaph_victim'),
+    'softlockup': Trigger(('/proc/sys/kernel/softlockup_panic=1',
+                           '/proc/sys/kernel/watchdog_thresh=1')),
+    # Hardware counters are what finds one at once (hardlockup_panic); where there are
+    # none, as in a QEMU without KVM, RCU does.
+    'hardlockup': Trigger(('/proc/sys/kernel/hardlockup_panic=1', *RCU_STALL)),
+    'rcu': Trigger(RCU_STALL),
+    'hung': Trigger(('/proc/sys/kernel/hung_task_panic=1',
+                     '/proc/sys/kernel/hung_task_timeout_secs=2')),
+    'oom': Trigger(('/proc/sys/vm/panic_on_oom=1',)),
 }
 # What the virtual disks need, in the order of a modprobe; absent = built in.
 DISK_MODULES = ('virtio_pci', 'virtio_blk', 'ext4')
@@ -124,6 +154,9 @@ done
 dmesg >/disk/out/dmesg.txt
 /bin/lab_guest record /disk/out || fail "record"
 sync
+for setting in $SETTINGS; do
+	[ ! -e "${setting%%=*}" ] || echo "${setting#*=}" >"${setting%%=*}" || fail "$setting"
+done
 case $TRIGGER in
 sysrq)	sh -c 'echo c >/proc/sysrq-trigger' ;;
 *)	insmod /disk/epitaph_crash.ko "how=$TRIGGER" "marker=$MARKER" ;;
@@ -273,22 +306,44 @@ def take_results(disk, out):
 
 # --- the machine ----------------------------------------------------------------------
 
+def trigger_of(options):
+    return TRIGGERS.get(options.trigger, Trigger())
+
+
+def wait_for_end(process, seconds, console, monitor):
+    """With a monitor: until NMI_LINE has been seen, and an NMI sent, with open eyes."""
+    deadline = time.monotonic() + seconds
+    while monitor and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+        if NMI_LINE in console.read_text(errors='replace'):
+            with socket.socket(socket.AF_UNIX) as to:
+                to.connect(str(monitor))
+                to.sendall(b'nmi\n')
+                to.recv(4096)
+            break
+    return process.wait(max(deadline - time.monotonic(), 0))
+
+
 def boot(kernel_image, initrd, disks, console, options):
     machine = MACHINES[architecture_of(options.series)]
+    trigger = trigger_of(options)
+    monitor = disks[0].with_name('monitor') if trigger.nmi else None
     command = [
         assets.need(machine.qemu, machine.package), *machine.options,
         '-accel', 'tcg,thread=multi', '-cpu', options.cpu, '-smp', str(options.cpus),
         '-m', str(options.memory), '-nodefaults', '-nic', 'none', '-display', 'none',
         '-no-reboot', '-serial', f'file:{console}', '-kernel', kernel_image, '-initrd', initrd,
         '-append', f'console={machine.console} panic=1 crashkernel={options.crashkernel}'
-                   f' {options.append}'.rstrip()]
+                   f' {trigger.append} {options.append}'.rstrip()]
     for disk in disks:
         command += ['-drive', f'if=virtio,format=raw,cache=unsafe,file={disk}']
+    if monitor:
+        command += ['-monitor', f'unix:{monitor},server=on,wait=off']
     # QEMU keeps stdin of a terminal otherwise; it ends when the guest powers off.
     process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
                                stdout=sys.stderr)
     try:
-        if process.wait(options.timeout) != 0:
+        if wait_for_end(process, options.timeout, console, monitor) != 0:
             raise assets.Trouble(f'QEMU failed with status {process.returncode}')
     except subprocess.TimeoutExpired:
         raise assets.Trouble(f'the machine was not done after {options.timeout} s') from None
@@ -328,7 +383,7 @@ def make_in(out, options):
         files[module.name] = module
         shutil.copy(module, out)
     job = {'TRIGGER': options.trigger, 'MARKER': marker, 'PROC_FILES': ' '.join(PROC_FILES),
-           'FILES': str(options.files),
+           'FILES': str(options.files), 'SETTINGS': ' '.join(trigger_of(options).settings),
            'KEXEC': MACHINES[architecture].kexec,
            'CRASH_CMDLINE': f'console={MACHINES[architecture].console} nr_cpus=1 reset_devices irqpoll panic=1'
                             ' oops=panic rootfstype=ramfs'}
