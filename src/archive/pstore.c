@@ -318,6 +318,7 @@ static void describe(struct record *record, const struct report *report, time_t 
 	snprintf(crash->source, sizeof(crash->source), "pstore");
 	snprintf(crash->cause, sizeof(crash->cause), "%s", report->cause);
 	snprintf(crash->title, sizeof(crash->title), "%s", report->title);
+	snprintf(crash->signature, sizeof(crash->signature), "%s", report->signature);
 	snprintf(crash->kernel_release, sizeof(crash->kernel_release), "%s",
 		 report->release);
 	if (uname(&name) == 0) {

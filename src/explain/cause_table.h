@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "explain/cause_next.h"
+
 enum cause_weight {
 	CAUSE_WARNING, /* the kernel went on, unless a panic followed */
 	CAUSE_REPORT,  /* it may have gone on, but something hung or is broken */
@@ -59,6 +61,7 @@ struct cause_row {
 	enum cause_capture capture;
 	enum cause_function function;
 	bool looks_back; /* a panic that only says that something before it was fatal */
+	enum cause_next next;
 	const char *title;
 	const char *text;
 };

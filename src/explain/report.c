@@ -63,6 +63,7 @@ int report_build_unknown(const char *why, struct report **ret, struct err *err)
 	if (r < 0)
 		return r;
 	say_unknown(&report->cause_unknown, why);
+	snprintf(report->verdict.certainty, sizeof(report->verdict.certainty), "unknown");
 	say_unknown(&report->kernel_unknown, why);
 	say_unknown(&report->panic_task_unknown, why);
 	say_unknown(&report->backtrace_unknown, why);
@@ -394,7 +395,7 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 {
 	_cleanup_printk_log struct printk_log own_log = { 0 };
 	struct err why = { 0 };
-	struct cause cause;
+	struct cause cause = { 0 };
 	int r;
 
 	if (!log && printk_read(kernel, &own_log, &why) == 0)
@@ -421,6 +422,8 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 	if (r == 0)
 		r = report_modules_build(kernel, &report->modules, err);
 	add_memory(kernel, report);
+	if (r == 0)
+		report_verdict_make(&cause, report);
 	return r;
 }
 
@@ -458,6 +461,7 @@ int report_build_from_log(const struct printk_log *log, const char *why,
 			    report, err);
 	if (r < 0)
 		return err_in(err, r, "making the report");
+	report_verdict_make(&cause, report);
 	*ret = take_ptr(report);
 	return 0;
 }

@@ -58,7 +58,19 @@ static void field_of(const struct page *page, const char *label, const char *fmt
 	field(page, label, value);
 }
 
-static void add_cause(const struct page *page, const struct report *report)
+static void add_verdict(const struct page *page, const struct report_verdict *verdict)
+{
+	if (verdict->certainty_why[0])
+		field_of(page, "How sure", "%s: %s", verdict->certainty,
+			 verdict->certainty_why);
+	if (verdict->suspect[0])
+		field(page, "Suspect", verdict->suspect);
+	if (verdict->next[0])
+		field(page, "Next", verdict->next);
+}
+
+static void add_cause(const struct page *page, const struct report *report,
+		      const char *alike)
 {
 	const char *on = page->colour ? "\033[1;31m" : "",
 		   *off = page->colour ? "\033[0m" : "";
@@ -69,13 +81,15 @@ static void add_cause(const struct page *page, const struct report *report)
 	else
 		field_of(page, "CAUSE", "unknown, because %s", report->cause_unknown.why);
 	text_add(page->text, "%s\n", off);
+	add_verdict(page, &report->verdict);
 	if (report->title[0] && report->cause[0])
 		field(page, "Title", report->title);
 	else if (report->title[0])
 		field_of(page, "Title", "%s (by the %s alone)", report->title,
 			 report->cause_source);
 	if (report->signature[0])
-		field(page, "Signature", report->signature);
+		field_of(page, "Signature", "%s%s%s", report->signature,
+			 alike ? ": " : "", alike ? alike : "");
 }
 
 static void add_when(const struct page *page, const struct report *report)
@@ -293,7 +307,7 @@ int report_format_text(const struct report *report,
 {
 	struct page page = { .text = ret, .colour = options && options->colour };
 
-	add_cause(&page, report);
+	add_cause(&page, report, options ? options->alike : NULL);
 	add_when(&page, report);
 	add_kernel(&page, report);
 	add_task(&page, report);

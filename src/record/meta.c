@@ -23,7 +23,7 @@ static const struct crash_string {
 	}
 	CRASH_STRING(source),	CRASH_STRING(cause),   CRASH_STRING(title),
 	CRASH_STRING(host),	CRASH_STRING(machine), CRASH_STRING(kernel_release),
-	CRASH_STRING(build_id), CRASH_STRING(boot_id),
+	CRASH_STRING(build_id), CRASH_STRING(boot_id), CRASH_STRING(signature),
 #undef CRASH_STRING
 };
 

@@ -77,6 +77,7 @@ struct record_crash {
 	char boot_id[37];
 	char cause[256]; /* one line */
 	char title[160];
+	char signature[32];   /* the same for equal crashes */
 	char source[16];      /* "kdump", "pstore" */
 	int64_t crash_time;   /* unix seconds, VMCOREINFO's CRASHTIME */
 	int64_t capture_time; /* unix seconds */
