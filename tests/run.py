@@ -34,9 +34,9 @@ PYTHON = sys.executable
 SUITES = ('style', 'unit', 'cli', 'real', 'vm')
 MORE_SUITES = ('kernels',)
 # What is crashed how, and which scripts of tests/real look at it: all where none is named.
-TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'show', 'tasks')}
+TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'html', 'show', 'tasks')}
 # These look at what no way to crash changes: at the dumps of one is enough.
-ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq'}
+ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq', 'html': 'locks'}
 
 
 class Run:

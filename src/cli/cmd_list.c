@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * epitaph list: one line a crash, the newest last, where the eye is. On a narrow terminal
- * the time goes (the record's name tells it as well), then the cause is cut.
+ * the time goes (the record's name tells it as well), then the number of crashes alike,
+ * then the cause is cut.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -113,7 +114,7 @@ static void list_print_cell(const char *text, size_t pad, size_t max)
 
 struct layout {
 	size_t name, kernel, cause; /* columns; 0: as many as it takes */
-	bool has_time;
+	bool has_time, has_alike;
 };
 
 /* 0 where lines may be of any length: not a terminal, and $COLUMNS does not say. */
@@ -133,7 +134,8 @@ static struct layout list_make_layout(const struct archive *archive, size_t firs
 {
 	struct layout layout = { .name = strlen("RECORD"),
 				 .kernel = strlen("KERNEL"),
-				 .has_time = true };
+				 .has_time = true,
+				 .has_alike = true };
 	size_t terminal = list_terminal_width();
 	size_t used;
 
@@ -153,6 +155,9 @@ static struct layout list_make_layout(const struct archive *archive, size_t firs
 	layout.has_time = used + LIST_CAUSE_MIN <= terminal;
 	if (!layout.has_time)
 		used -= LIST_TIME_WIDTH + 2;
+	layout.has_alike = used + LIST_CAUSE_MIN <= terminal;
+	if (!layout.has_alike)
+		used -= LIST_ALIKE_WIDTH + 2;
 	layout.cause =
 		used + LIST_CAUSE_MIN <= terminal ? terminal - used : LIST_CAUSE_MIN;
 	return layout;
@@ -168,7 +173,8 @@ static void list_print_row(const struct layout *layout, const char *name,
 	list_print_cell(parts, LIST_PARTS_WIDTH + 2, 0);
 	printf("%*s  ", LIST_SIZE_WIDTH, size);
 	list_print_cell(kernel, layout->kernel + 2, layout->kernel);
-	printf("%*s  ", LIST_ALIKE_WIDTH, same);
+	if (layout->has_alike)
+		printf("%*s  ", LIST_ALIKE_WIDTH, same);
 	list_print_cell(cause, 0, layout->cause);
 	putchar('\n');
 }

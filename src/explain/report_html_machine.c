@@ -99,10 +99,10 @@ void report_html_add_cpus(const struct report *report, struct text *ret)
 /* Colours are for letters that a kernel has; another is as the sleeping ones. */
 static char state_class(char letter)
 {
-	return letter == 't' || letter == 'P' ? 'T'
-	       : letter == 'X'		      ? 'Z'
-	       : strchr("riRSDITZ", letter)   ? letter
-					      : 'S';
+	return letter == 't' || letter == 'P'	      ? 'T'
+	       : letter == 'X'			      ? 'Z'
+	       : letter && strchr("riRSDITZ", letter) ? letter
+						      : 'S';
 }
 
 static void add_states(const struct panorama *panorama, struct text *ret)
