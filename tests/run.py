@@ -11,7 +11,8 @@
 
 and, only where it is asked for, since it fetches a gigabyte of other suites of Debian:
 
-    kernels as real, and the way in a virtual machine, of the oldest and newest kernels
+    kernels as real, and the way in a virtual machine, of the oldest and newest kernels;
+            as real, of arm64
 
 Called by ./dev test, which installs what they need. A step is a command that ends with a
 line "N passed, N failed"; one that ends otherwise counts as one failure. Goes on after a
@@ -37,6 +38,9 @@ MORE_SUITES = ('kernels',)
 TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'html', 'show', 'tasks')}
 # These look at what no way to crash changes: at the dumps of one is enough.
 ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq', 'html': 'locks'}
+
+# Those for which no peer of this machine's architecture is needed.
+ARM64_SCRIPTS = ('backtraces', 'dump_equal', 'machine', 'questions', 'show', 'tasks', 'verify')
 
 
 class Run:
@@ -121,14 +125,15 @@ def cli(run):
         run.step(f'cli/{script.name}', PYTHON, script, EPITAPH)
 
 
-def labs(run, all_series, triggers):
+def labs(run, all_series, triggers, scripts=None):
     for series, trigger in ((s, t) for s in all_series for t in triggers):
         name = f'{series}-{trigger}'
         if not run.step(f'lab {name}', PYTHON, 'tests/vm/lab.py', 'make', series, trigger):
             continue
         lab = assets.cache_dir() / 'lab' / name
         for script in sorted((ROOT / 'tests/real').glob('*.py')):
-            if TRIGGERS[trigger] and script.stem not in TRIGGERS[trigger]:
+            wanted = scripts or TRIGGERS[trigger]
+            if wanted and script.stem not in wanted:
                 continue
             if ONE_TRIGGER.get(script.stem, trigger) != trigger:
                 continue
@@ -141,6 +146,9 @@ def real(run):
 
 def kernels(run):
     labs(run, assets.OTHER_SUITES, ('sysrq', 'null'))
+    labs(run, assets.ARM64_SERIES, ('sysrq', 'null'), ARM64_SCRIPTS)
+    run.step('vm/test_qemu_dump.py arm64', PYTHON, 'tests/vm/test_qemu_dump.py', EPITAPH,
+             '--architecture', 'arm64')
     run.step('vm/test_rehearse.py kernels', PYTHON, 'tests/vm/test_rehearse.py', EPITAPH,
              'kernels')
 

@@ -43,7 +43,7 @@ SERIES = ('6.1', '6.12')
 # its main part: of its security updates some packages are gone while the lists name them.
 OTHER_SUITES = {'5.10': 'bullseye', '7.x': 'sid'}
 # Those of another machine than ours.
-ARM64_SERIES = ('6.1-arm64', '6.12-arm64')
+ARM64_SERIES = ('6.12-arm64',)
 ARCHITECTURES = ('amd64', 'arm64')  # as Debian names them; the first one is this machine's
 PEER_PACKAGES = ('crash', 'python3-drgn', 'makedumpfile', 'gdb')
 PEER_PROGRAMS = ('crash', 'drgn', 'makedumpfile', 'gdb')

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/answer.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "explain/ascii.h"
-#include "explain/survey.h"
 
 static int print(struct answer *answer, struct err *err)
 {
@@ -61,6 +61,19 @@ int answer_print(struct cli *cli, const struct question *question, const char *n
 	return r;
 }
 
+int answer_run(struct cli *cli, const struct command *command,
+	       const struct question *question, int argc, char **argv)
+{
+	int c = cli_option(cli, command, argc, argv, NULL, NULL);
+
+	if (c != -1)
+		return cli_exit(c);
+	if (argc - optind > 1)
+		return cli_usage(cli, "only one crash at a time, not '%s' too",
+				 argv[optind + 1]);
+	return answer_print(cli, question, argv[optind], NULL);
+}
+
 void answer_lacks(struct answer *answer, const char *fmt, ...)
 {
 	char why[ERR_TEXT_MAX];
@@ -84,9 +97,4 @@ const char *answer_clean(const char *text, struct answer_name *ret)
 {
 	ascii_escape(text, strlen(text), ret->text, sizeof(ret->text));
 	return ret->text;
-}
-
-void answer_format_ns(uint64_t ns, char *ret, size_t size)
-{
-	survey_format_ms(ns / 1000000, ret, size);
 }

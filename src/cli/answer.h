@@ -36,6 +36,10 @@ struct question {
 int answer_print(struct cli *cli, const struct question *question, const char *name,
 		 const void *about);
 
+/* A whole command of one question that has no options and no other words of its own. */
+int answer_run(struct cli *cli, const struct command *command,
+	       const struct question *question, int argc, char **argv);
+
 /* A part is not known: says so on stderr, and the answer is no longer whole. */
 void answer_lacks(struct answer *answer, const char *fmt, ...) PRINTF(2, 3);
 
@@ -47,8 +51,5 @@ struct answer_name {
 	char text[1100];
 };
 const char *answer_clean(const char *text, struct answer_name *ret);
-
-/* "1.5 s" where it is known, else "-". */
-void answer_format_ns(uint64_t ns, char *ret, size_t size);
 
 #endif

@@ -81,6 +81,18 @@ static int arm_print_json(const struct arm_plan *plan, const struct armed *armed
 
 /* ---- the command ---- */
 
+/* For hooks: is there anything that could have become stale? In a container, in a chroot
+ * where packages are installed, and on a machine that was not armed, there is not. */
+static bool arm_is_ours(void)
+{
+	_cleanup_free struct armed_status *status = calloc(1, sizeof(*status));
+
+	if (!status)
+		return true;
+	armed_look("", status);
+	return status->has_state && status->is_this_boot;
+}
+
 static int arm_do(struct cli *cli, bool is_dry_run, struct err *err)
 {
 	_cleanup_arm_plan struct arm_plan *plan = NULL;
@@ -106,23 +118,36 @@ static int arm_do(struct cli *cli, bool is_dry_run, struct err *err)
 	return 0;
 }
 
+enum {
+	OPTION_AGAIN = 1000
+};
+
 static int arm_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "dry-run", no_argument, NULL, 'n' },
+		{ "again", no_argument, NULL, OPTION_AGAIN },
 		{ 0 },
 	};
-	bool is_dry_run = false;
+	bool is_dry_run = false, is_again = false;
 	struct err err = { 0 };
 	int option;
 
 	while ((option = cli_option(cli, &cmd_arm, argc, argv, "n", options)) != -1) {
-		if (option != 'n')
+		if (option == 'n')
+			is_dry_run = true;
+		else if (option == OPTION_AGAIN)
+			is_again = true;
+		else
 			return cli_exit(option);
-		is_dry_run = true;
 	}
 	if (optind < argc)
 		return cli_usage(cli, "unexpected argument '%s'", argv[optind]);
+	if (is_again && !arm_is_ours()) {
+		log_debug(&cli->log,
+			  "not armed by epitaph in this boot: nothing to do again");
+		return EXIT_DONE;
+	}
 	if (arm_do(cli, is_dry_run, &err) < 0)
 		return cli_failed(cli, &err);
 	return EXIT_DONE;
@@ -132,7 +157,9 @@ const struct command cmd_arm = {
 	.name = "arm",
 	.arguments = "[OPTION...]",
 	.summary = "build the capture image and load the crash kernel",
-	.options = "  -n, --dry-run        show what would be done, and change nothing\n",
+	.options =
+		"  -n, --dry-run        show what would be done, and change nothing\n"
+		"      --again          only if it was armed in this boot; for hooks\n",
 	.has_json = true,
 	.run = arm_run,
 };

@@ -72,6 +72,8 @@ static void print(const struct info *info)
 	printf("\n  kernel    %s, %s\n",
 	       facts->utsname.release[0] ? facts->utsname.release : "unknown",
 	       facts->utsname.machine[0] ? facts->utsname.machine : "unknown machine");
+	if (image->is_vmcoreinfo_searched)
+		printf("            its VMCOREINFO is in no note: found in memory\n");
 	printf("  crashed   %s\n  CPUs      %" PRIu32 "\n", when, facts->cpu_count);
 	printf("  memory    %s, %" PRIu64 " pages of %" PRIu32 " bytes\n", memory,
 	       shares->pages_total, facts->page_size);
@@ -99,15 +101,16 @@ static int print_json(const struct cli *cli, const struct info *info)
 					      "bytes",
 					      (json_int_t)shares->codecs[i].bytes));
 	root = json_pack(
-		"{s:i, s:o, s:s, s:o, s:s, s:b, s:I, s:i, s:o, s:o, s:I, s:I, s:I, s:I,"
-		" s:{s:I, s:I, s:I, s:I, s:I}, s:o}",
+		"{s:i, s:o, s:s, s:o, s:s, s:b, s:I, s:i, s:o, s:o, s:b, s:I, s:I, s:I,"
+		" s:I, s:{s:I, s:I, s:I, s:I, s:I}, s:o}",
 		"schema_version", INFO_SCHEMA_VERSION, "path",
 		field_new_string(image_path(info->image)), "state", state(info), "reason",
 		field_new_string(image->incomplete_why), "format",
 		image_format_name(image->format), "flattened", image->is_flattened,
 		"format_version", (json_int_t)image->format_version, "level",
 		image->dump_level, "release", field_new_string(facts->utsname.release),
-		"machine", field_new_string(facts->utsname.machine), "crash_time",
+		"machine", field_new_string(facts->utsname.machine),
+		"vmcoreinfo_searched", image->is_vmcoreinfo_searched, "crash_time",
 		(json_int_t)(facts->crash_time_s & INT64_MAX), "cpus",
 		(json_int_t)facts->cpu_count, "page_size", (json_int_t)facts->page_size,
 		"file_bytes", (json_int_t)image->file_size, "pages", "total",

@@ -49,14 +49,8 @@ static int ask(struct answer *answer, const void *about, struct err *err)
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct question question = { "mounts", 1, true, ask };
-	int c = cli_option(cli, &cmd_mounts, argc, argv, NULL, NULL);
 
-	if (c != -1)
-		return cli_exit(c);
-	if (argc - optind > 1)
-		return cli_usage(cli, "only one crash at a time, not '%s' too",
-				 argv[optind + 1]);
-	return answer_print(cli, &question, argv[optind], NULL);
+	return answer_run(cli, &cmd_mounts, &question, argc, argv);
 }
 
 const struct command cmd_mounts = {

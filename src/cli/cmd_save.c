@@ -88,9 +88,34 @@ static bool save_parse_number(const char *text, unsigned long max, unsigned long
 	return true;
 }
 
+/* "8M": bytes, or so many K, M, G or T of 1024. 0 is none. */
+static bool save_parse_size(const char *text, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	unsigned long long value;
+	const char *unit;
+	char *end;
+	unsigned int shift = 0;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || errno || !value)
+		return false;
+	unit = *end ? strchr(units, *end & ~0x20) : NULL;
+	if (*end && (!unit || end[1]))
+		return false;
+	if (unit)
+		shift = 10 * (unsigned int)(unit - units + 1);
+	if (value > UINT64_MAX >> shift)
+		return false;
+	*ret = value << shift;
+	return true;
+}
+
 enum {
 	SAVE_FORCE = 1000,
 	SAVE_ESTIMATE,
+	SAVE_LIMIT,
 	SAVE_FORMAT,
 	SAVE_THREADS
 };
@@ -116,6 +141,7 @@ static const struct option save_options[] = {
 	{ "force", no_argument, NULL, SAVE_FORCE },
 	{ "estimate", no_argument, NULL, SAVE_ESTIMATE },
 	{ "format", required_argument, NULL, SAVE_FORMAT },
+	{ "limit", required_argument, NULL, SAVE_LIMIT },
 	{ 0 },
 };
 
@@ -154,6 +180,14 @@ static int save_set_option(struct save *save, int option)
 			return cli_usage(save->cli,
 					 "'%s' is no format: kdump, flattened or elf",
 					 optarg);
+		return EXIT_DONE;
+	case SAVE_LIMIT:
+		if (!save_parse_size(optarg, &options->size_limit))
+			return cli_usage(
+				save->cli,
+				"'%s' is no size: a number of bytes, or of K, M, "
+				"G or T",
+				optarg);
 		return EXIT_DONE;
 	case SAVE_FORCE:
 		save->force = true;
@@ -286,6 +320,18 @@ static void save_print(const struct save *save, const struct dump_result *result
 		", user %" PRIu64 ", other %" PRIu64 ")\n",
 		save_left_out(result), result->pages_free, result->pages_cache,
 		result->pages_user, result->pages_other);
+	if (result->pages_beyond)
+		fprintf(stream, "            %" PRIu64 " of them %s\n",
+			result->pages_beyond,
+			save->options.level == DUMP_LEVEL_MINI
+				? "because a first answer needs none of them"
+				: "because of the limit");
+	if (result->proof == DUMP_PROOF_DONE)
+		fprintf(stream,
+			"  proved    %" PRIu64
+			" pages that a first answer needs, read again "
+			"from it\n",
+			result->pages_proved);
 	if (result->pages_unreadable)
 		fprintf(stream,
 			"  lost      %" PRIu64 " that the source could not give\n",
@@ -308,6 +354,11 @@ static json_t *save_pages_json(const struct dump_result *result)
 		{ "cache", result->pages_cache },
 		{ "user", result->pages_user },
 		{ "other", result->pages_other },
+		{ "beyond", result->pages_beyond },
+		{ "core", result->pages_core },
+		{ "rescued", result->pages_rescued },
+		{ "proved", result->pages_proved },
+		{ "repaired", result->pages_repaired },
 		{ "unreadable", result->pages_unreadable },
 	};
 	json_t *pages = json_object();
@@ -316,6 +367,12 @@ static json_t *save_pages_json(const struct dump_result *result)
 		json_object_set_new(pages, rows[i].key,
 				    json_integer((json_int_t)rows[i].pages));
 	return pages;
+}
+
+static json_t *save_level_json(const struct save *save)
+{
+	return save->options.level == DUMP_LEVEL_MINI ? json_string("mini")
+						      : json_integer(save->options.level);
 }
 
 static int save_print_json(const struct save *save, const struct dump_result *result,
@@ -334,10 +391,13 @@ static int save_print_json(const struct save *save, const struct dump_result *re
 		{ "size_bytes", json_integer((json_int_t)result->bytes_written) },
 		{ "seconds", json_real(seconds) },
 		{ "format", json_string(save_format_name(save)) },
-		{ "level", json_integer(save->options.level) },
+		{ "level", save_level_json(save) },
 		{ "codec", json_string(codec_name(save->options.codec)) },
 		{ "selection", json_string(dump_selection_name(result->selection)) },
 		{ "selection_reason", field_new_string(result->selection_why) },
+		{ "core_missing", field_new_string(result->core_missing) },
+		{ "proof", json_string(dump_proof_name(result->proof)) },
+		{ "proof_reason", field_new_string(result->proof_why) },
 		{ "pages", save_pages_json(result) },
 	};
 	int bad = 0;
@@ -552,11 +612,14 @@ const struct command cmd_save = {
 		"                       them, as makedumpfile's -d (default 31: all); or "
 		"mini:\n"
 		"                       the log, tasks, stacks, symbols and nothing else\n"
-		"  -c, --codec C[:N]    zstd, zlib, lzo or none, at level N (default "
-		"zstd,\n"
-		"                       each page at the level that suits it)\n"
+		"  -c, --codec C[:N]    zstd, zlib, lzo, snappy or none, at level N "
+		"(default\n"
+		"                       zstd, each page in the way that suits it)\n"
 		"      --format F       kdump, flattened (for pipes) or elf (for gdb; not\n"
 		"                       compressed)\n"
+		"      --limit SIZE     write no more, and what is worth most first: bytes, "
+		"or\n"
+		"                       so many K, M, G\n"
 		"      --threads N      default one for each CPU\n"
 		"      --force          overwrite DEST\n"
 		"      --estimate       write nothing, say how large it would be at each "

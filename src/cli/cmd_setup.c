@@ -145,6 +145,11 @@ enum {
 	OPTION_CRASHKERNEL,
 	OPTION_PRESET,
 	OPTION_BOOT_LOADER,
+	OPTION_PSTORE,
+	OPTION_POST_NOTIFIERS,
+	OPTION_CONSOLE,
+	OPTION_FROM,
+	OPTION_GIVE_BACK,
 };
 
 static const struct option options_table[] = {
@@ -156,6 +161,11 @@ static const struct option options_table[] = {
 	{ "crashkernel", required_argument, NULL, OPTION_CRASHKERNEL },
 	{ "preset", required_argument, NULL, OPTION_PRESET },
 	{ "boot-loader", required_argument, NULL, OPTION_BOOT_LOADER },
+	{ "pstore", required_argument, NULL, OPTION_PSTORE },
+	{ "post-notifiers", no_argument, NULL, OPTION_POST_NOTIFIERS },
+	{ "console", required_argument, NULL, OPTION_CONSOLE },
+	{ "from", required_argument, NULL, OPTION_FROM },
+	{ "give-back", no_argument, NULL, OPTION_GIVE_BACK },
 	{ 0 },
 };
 
@@ -189,6 +199,21 @@ static int setup_take(struct cli *cli, struct setup_command *command, int option
 	case OPTION_BOOT_LOADER:
 		command->options.has_boot_loader = true;
 		r = boot_loader_parse(optarg, &command->options.boot_loader, &err);
+		break;
+	case OPTION_PSTORE:
+		r = pstore_choice_parse(optarg, &command->options.pstore, &err);
+		break;
+	case OPTION_POST_NOTIFIERS:
+		command->options.post_notifiers = true;
+		break;
+	case OPTION_CONSOLE:
+		command->options.console = optarg;
+		break;
+	case OPTION_FROM:
+		command->options.from = optarg;
+		break;
+	case OPTION_GIVE_BACK:
+		command->options.give_back = true;
 		break;
 	default:
 		return option == CLI_HELP ? -1 : cli_exit(option);
@@ -232,6 +257,14 @@ const struct command cmd_setup = {
 		"      --crashkernel SIZE  reserve SIZE (as 128M) instead of what is\n"
 		"                       measured; keep: as it is; none: no crash kernel\n"
 		"      --preset NAME    when to panic: server, desktop or debugging (server)\n"
+		"      --from FILE      take over another tool's settings, and disable it:\n"
+		"                       /etc/default/kdump-tools, /etc/kdump.conf,\n"
+		"                       /etc/sysconfig/kdump\n"
+		"      --pstore WHICH   last words without a crash kernel: auto (what the\n"
+		"                       firmware has), ramoops, none (auto)\n"
+		"      --post-notifiers  write pstore before the crash kernel starts\n"
+		"      --console WHAT   serial[:PORT], or netconsole:ADDRESS[:PORT]\n"
+		"      --give-back      free what is reserved beyond what is needed, now\n"
 		"      --boot-loader NAME  it is this one: grub, grub-bls, systemd-boot,\n"
 		"                       extlinux, cmdline.txt\n"
 		"      --root DIR       a recorded or mounted machine: its files below DIR\n",

@@ -11,18 +11,21 @@
 
 /* Each ends with NULL. */
 static const struct command *const before[] = {
-	&cmd_check,  &cmd_setup,    &cmd_status,  &cmd_arm,
-	&cmd_disarm, &cmd_rehearse, &cmd_kconfig, NULL,
+	&cmd_check,    &cmd_setup,  &cmd_status,  &cmd_arm, &cmd_disarm,
+	&cmd_rehearse, &cmd_reboot, &cmd_kconfig, NULL,
 };
 
 static const struct command *const after[] = {
-	&cmd_list, &cmd_show,  &cmd_dmesg,  &cmd_bt,	 &cmd_ps,   &cmd_locks,
-	&cmd_mod,  &cmd_mem,   &cmd_info,   &cmd_verify, &cmd_save, &cmd_collect,
-	&cmd_rm,   &cmd_prune, &cmd_export, NULL,
+	&cmd_list,  &cmd_show,	&cmd_dmesg,    &cmd_bt,	  &cmd_ps,
+	&cmd_locks, &cmd_mod,	&cmd_mem,      &cmd_info, &cmd_verify,
+	&cmd_save,  &cmd_gdb,	&cmd_gdbserve, &cmd_core, &cmd_collect,
+	&cmd_rm,    &cmd_prune, &cmd_export,   NULL,
 };
 
 static const struct command *const questions[] = {
-	&cmd_files, &cmd_mounts, &cmd_net, &cmd_sym, &cmd_dis, &cmd_struct, &cmd_read, NULL,
+	&cmd_sys,  &cmd_files, &cmd_mounts, &cmd_disks, &cmd_net,
+	&cmd_slab, &cmd_zones, &cmd_irq,    &cmd_work,	&cmd_timers,
+	&cmd_sym,  &cmd_dis,   &cmd_struct, &cmd_read,	NULL,
 };
 
 static const struct {

@@ -326,10 +326,6 @@ static int mdf_dump(struct mdf *mdf)
 		return mdf_failed(mdf, &err);
 	if (kernel_open(image, &kernel, &why) < 0)
 		mdf_failed(mdf, &why);
-	if (mdf->options.codec_missing)
-		mdf_say(mdf, MDF_COMMON,
-			"This binary doesn't support %s compression: using lzo.\n",
-			mdf->options.codec_missing);
 	mdf_vtop(mdf, kernel);
 	mdf_catch_signals();
 	r = mdf_write_all(mdf, image, kernel, &result, &err);

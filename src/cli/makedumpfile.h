@@ -44,7 +44,6 @@ struct mdf_options {
 	int level_count;
 	int message_level;
 	bool has_codec;
-	const char *codec_missing; /* one that was asked for; lzo is taken */
 	enum codec codec;
 	int codec_level;
 	unsigned int threads;

@@ -215,11 +215,7 @@ static void set_codec(struct mdf *mdf, const struct row *row)
 	struct mdf_options *options = &mdf->options;
 
 	options->has_codec = true;
-	options->codec_missing = NULL;
-	if (codec_parse(row->why, &options->codec, &options->codec_level, NULL) == 0)
-		return;
-	options->codec_missing = row->why;
-	codec_parse("lzo", &options->codec, &options->codec_level, NULL);
+	codec_parse(row->why, &options->codec, &options->codec_level, NULL);
 }
 
 static bool row_apply(struct mdf *mdf, const struct row *row, char *value)

@@ -69,8 +69,10 @@ int chunks_init(struct chunks *chunks, struct image *image, uint32_t page_size,
 
 void chunks_done(struct chunks *chunks)
 {
-	for (size_t i = 0; i < chunks->count; i++)
+	for (size_t i = 0; i < chunks->count; i++) {
 		free(chunks->items[i].kept_bits);
+		free(chunks->items[i].rest_bits);
+	}
 	free(chunks->items);
 	*chunks = (struct chunks){ 0 };
 }

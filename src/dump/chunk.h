@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Page frames in chunks of a fixed size, those that hold any RAM, and which frames of a
- * chunk do. A chunk is what one worker selects at once; 24 bytes of each stay in memory.
+ * chunk do. A chunk is what one worker selects at once; 32 bytes of each stay in memory.
  */
 #ifndef DUMP_CHUNK_H
 #define DUMP_CHUNK_H
@@ -16,11 +16,14 @@
 #include "image/image.h"
 
 struct chunk {
-	uint32_t number; /* its first page frame / SELECTION_CHUNK_PAGES */
-	uint32_t kept;
+	uint32_t number;      /* its first page frame / SELECTION_CHUNK_PAGES */
+	uint32_t kept : 31;   /* pages */
+	uint32_t is_rest : 1; /* they are not the kernel's; see rest_bits */
 	uint64_t first_desc;
 	/* Where the output can't be read again, of a chunk with any. */
 	uint8_t *kept_bits;
+	/* Where only some are not the kernel's: which. NULL: is_rest says it of all. */
+	uint8_t *rest_bits;
 };
 
 struct chunks {

@@ -17,24 +17,26 @@ enum codec {
 	CODEC_NONE,
 	CODEC_ZLIB,
 	CODEC_LZO,
+	CODEC_SNAPPY,
 	CODEC_ZSTD,
 	CODEC_COUNT,
 };
 
 struct codec_context;
 
-/* "none", "zlib", "lzo", "zstd" */
+/* "none", "zlib", "lzo", "snappy", "zstd" */
 const char *codec_name(enum codec codec);
 
 /* "zstd", "zstd:3", "zlib:1": the level is the codec's default where none is given. */
 int codec_parse(const char *text, enum codec *ret, int *ret_level, struct err *err);
 
-/* Of page_desc.flags and of the header's status: 1 zlib, 2 lzo, 0x20 zstd, 0 none. */
+/* Of page_desc.flags and of the header's status: 1 zlib, 2 lzo, 4 snappy, 0x20 zstd, 0
+ * none. */
 uint32_t codec_flag(enum codec codec);
 
 /*
- * One a thread. @level 0 is the codec's default; zstd's is none of its own levels: each
- * page at the one that suits it.
+ * One a thread. @level 0 is the codec's default; zlib's and zstd's are none of their own
+ * levels, but the quickest way, and what suits each page.
  */
 int codec_open(enum codec codec, int level, size_t page_size, struct codec_context **ret,
 	       struct err *err);

@@ -53,13 +53,18 @@ void gather_range(struct gather *g, uint64_t vaddr, uint64_t size)
 	gather_range_to(g, &g->core->pages, vaddr, MIN(size, GATHER_RANGE_MAX));
 }
 
+void gather_doubtful(struct gather *g, uint64_t vaddr, uint64_t size)
+{
+	gather_range_to(g, &g->core->doubtful, vaddr, MIN(size, GATHER_RANGE_MAX));
+}
+
 void gather_symbols(struct gather *g, const char *start, const char *end, uint64_t offset)
 {
 	uint64_t from, to;
 
 	if (kernel_symbol(g->kernel, start, &from, NULL) == 0 &&
 	    kernel_symbol(g->kernel, end, &to, NULL) == 0 && from < to)
-		gather_range(g, from + offset, to - from);
+		gather_doubtful(g, from + offset, to - from);
 }
 
 void gather_pointer(struct gather *g, uint64_t vaddr, uint64_t size)
@@ -154,10 +159,18 @@ static void gather_cpus(struct gather *g, struct cpu_list *ret)
 
 static void gather_data(struct gather *g)
 {
-	static const char *const ranges[][2] = {
+	uint64_t vaddr;
+	/* x86 gives the end of what only an encrypted guest needs back, since v5.1. */
+	const char *bss_end =
+		kernel_symbol(g->kernel, "__start_bss_decrypted", &vaddr, NULL) == 0
+			? "__start_bss_decrypted"
+			: "__bss_stop";
+	const char *const ranges[][2] = {
 		{ "_sdata", "_edata" },
 		{ "__start_rodata", "__end_rodata" },
-		{ "__bss_start", "__bss_stop" },
+		{ "__bss_start", bss_end },
+		{ bss_end, "__start_bss_decrypted_unused" },
+		{ "__end_bss_decrypted", "__bss_stop" },
 		{ "__start_orc_unwind_ip", "__stop_orc_unwind_ip" },
 		{ "__start_orc_unwind", "__stop_orc_unwind" },
 		{ "orc_lookup", "orc_lookup_end" },
@@ -165,7 +178,6 @@ static void gather_data(struct gather *g)
 
 	static const char *const pointers[] = { "vmcoreinfo_data",
 						"vmcoreinfo_data_safecopy" };
-	uint64_t vaddr;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
 		gather_symbols(g, ranges[i][0], ranges[i][1], 0);
@@ -224,6 +236,31 @@ static void gather_searched(struct gather *g)
 	page_set_done(&g->searched);
 }
 
+/* Doubtful pages that a reader read were needed; all are in the core. */
+static void core_join_doubtful(struct core *core)
+{
+	struct page_set doubtful = { 0 };
+
+	page_set_seal(&core->doubtful);
+	for (size_t i = 0; i < core->doubtful.count; i++) {
+		const struct page_set_block *block = &core->doubtful.blocks[i];
+
+		for (uint64_t k = 0; k < PAGE_SET_BLOCK_PAGES; k++) {
+			uint64_t pfn = page_set_block_pfn(block) + k;
+			size_t before = core->pages.pages;
+
+			if (!(block->bits[k / 64] >> k % 64 & 1))
+				continue;
+			page_set_add(&core->pages, pfn);
+			if (core->pages.pages > before)
+				page_set_add(&doubtful, pfn);
+		}
+	}
+	page_set_done(&core->doubtful);
+	core->doubtful = doubtful;
+	page_set_seal(&core->doubtful);
+}
+
 static void gather_all(struct gather *g)
 {
 	_cleanup_cpu_list struct cpu_list cpus = { 0 };
@@ -272,6 +309,7 @@ int core_gather(struct image *image, uint32_t page_size, struct core *ret,
 			PAGE_SET_BLOCKS_MAX);
 		gather_missed(&g, "the rest", &why);
 	}
+	core_join_doubtful(&core);
 	page_set_seal(&core.pages);
 	*ret = core;
 	return 0;
@@ -280,6 +318,7 @@ int core_gather(struct image *image, uint32_t page_size, struct core *ret,
 void core_done(struct core *core)
 {
 	page_set_done(&core->pages);
+	page_set_done(&core->doubtful);
 	page_set_done(&core->image);
 	*core = (struct core){ 0 };
 }

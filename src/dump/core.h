@@ -24,8 +24,15 @@
 #include "image/image.h"
 
 struct core {
-	struct page_set pages; /* sealed */
-	struct page_set image; /* sealed: the kernel's code and data, all of it */
+	/* All sealed. */
+	struct page_set pages;
+	/*
+	 * Those of them that may have been given back, so that they are not missed where
+	 * the memmap calls them free: parts of the kernel's image, stacks of tasks that
+	 * ended.
+	 */
+	struct page_set doubtful;
+	struct page_set image; /* the kernel's code and data, all of it */
 	size_t tasks;
 	size_t log_records;
 	/* What could not be looked at, "" nothing: "the log: ..., the tasks: ...". */

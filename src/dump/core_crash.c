@@ -34,8 +34,8 @@ static void gather_code(struct gather *g)
 
 		if (kernel_symbol(g->kernel, functions[i], &vaddr, NULL) == 0 &&
 		    kernel_name(g->kernel, vaddr, &name, NULL) == 0)
-			gather_range(g, vaddr,
-				     MIN(name.size, FUNCTION_SIZE_MAX) + CODE_BEHIND);
+			gather_doubtful(g, vaddr,
+					MIN(name.size, FUNCTION_SIZE_MAX) + CODE_BEHIND);
 	}
 }
 

@@ -23,7 +23,10 @@ struct gather {
 #define GATHER_RANGE_MAX ((uint64_t)64 << 20)
 void gather_range(struct gather *g, uint64_t vaddr, uint64_t size);
 
-/* The same of the bytes between two symbols; nothing where one is not there. */
+/* The same where it may have been given back. */
+void gather_doubtful(struct gather *g, uint64_t vaddr, uint64_t size);
+
+/* Doubtful, of the bytes between two symbols; nothing where one is not there. */
 void gather_symbols(struct gather *g, const char *start, const char *end,
 		    uint64_t offset);
 

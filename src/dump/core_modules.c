@@ -15,7 +15,10 @@
 #include "kernel/orc.h"
 
 #define MODULES_WHOLE_MAX     ((uint64_t)4 << 20) /* all of them together */
-#define MODULE_STRUCT_DEFAULT 2048		  /* where there are no types */
+#define MODULE_SECTIONS_MAX   512		  /* some 40 */
+#define MODULE_NOTES_MAX      16
+#define MODULE_NOTE_SIZE      ((uint64_t)4096)
+#define MODULE_STRUCT_DEFAULT 2048 /* where there are no types */
 
 static void gather_tables(struct gather *g, const struct module *module)
 {
@@ -38,6 +41,72 @@ static void gather_tables(struct gather *g, const struct module *module)
 	}
 }
 
+/*
+ * Where a module's sections are, by which drgn finds its unwind table: an array behind
+ * struct module_sect_attrs, whose elements begin with a struct bin_attribute, or are
+ * pointed to (Linux kernel/module/sysfs.c).
+ */
+static void gather_sections(struct gather *g, const struct module *module)
+{
+	struct kernel *kernel = g->kernel;
+	uint64_t offset, attrs, size, bins, vaddr, entry, name;
+
+	if (kernel_offset(kernel, "module.sect_attrs", &offset, NULL) < 0 ||
+	    kernel_read_u64(kernel, module->vaddr + offset, &vaddr, NULL) < 0 || !vaddr ||
+	    kernel_offset(kernel, "module_sect_attrs.attrs", &attrs, NULL) < 0 ||
+	    kernel_offset(kernel, "bin_attribute.attr.name", &name, NULL) < 0 ||
+	    kernel_offset(kernel, "module_sect_attrs.grp.bin_attrs", &bins, NULL) < 0)
+		return;
+	if (kernel_sizeof(kernel, "module_sect_attr", &size, NULL) < 0 &&
+	    kernel_sizeof(kernel, "bin_attribute", &size, NULL) < 0)
+		return;
+	gather_range(g, vaddr, attrs);
+	if (kernel_read_u64(kernel, vaddr + bins, &vaddr, NULL) < 0 || !vaddr)
+		return;
+	for (int i = 0; i < MODULE_SECTIONS_MAX; i++) {
+		char text[64];
+		uint64_t text_vaddr;
+
+		if (kernel_read_u64(kernel, vaddr + (uint64_t)i * 8, &entry, NULL) < 0 ||
+		    !entry)
+			return;
+		gather_range(g, entry, size);
+		if (kernel_read_u64(kernel, entry + name, &text_vaddr, NULL) == 0)
+			kernel_read_string(kernel, text_vaddr, text, sizeof(text), NULL);
+	}
+}
+
+/* Its notes, one of which is its build id: struct module_notes_attrs, the same way. */
+static void gather_notes(struct gather *g, const struct module *module)
+{
+	struct kernel *kernel = g->kernel;
+	uint64_t offset, attrs, size, name, bytes, private, vaddr;
+
+	if (kernel_offset(kernel, "module.notes_attrs", &offset, NULL) < 0 ||
+	    kernel_read_u64(kernel, module->vaddr + offset, &vaddr, NULL) < 0 || !vaddr ||
+	    kernel_offset(kernel, "module_notes_attrs.attrs", &attrs, NULL) < 0 ||
+	    kernel_offset(kernel, "bin_attribute.attr.name", &name, NULL) < 0 ||
+	    kernel_offset(kernel, "bin_attribute.size", &bytes, NULL) < 0 ||
+	    kernel_offset(kernel, "bin_attribute.private", &private, NULL) < 0 ||
+	    kernel_sizeof(kernel, "bin_attribute", &size, NULL) < 0)
+		return;
+	gather_range(g, vaddr, attrs);
+	for (int i = 0; i < MODULE_NOTES_MAX; i++) {
+		uint64_t entry = vaddr + attrs + (uint64_t)i * size, text_vaddr, count;
+		char text[64];
+
+		/* They end where no name of a section is any more. */
+		if (kernel_read_u64(kernel, entry + name, &text_vaddr, NULL) < 0 ||
+		    kernel_read_string(kernel, text_vaddr, text, sizeof(text), NULL) <
+			    0 ||
+		    text[0] != '.' ||
+		    kernel_read_u64(kernel, entry + bytes, &count, NULL) < 0)
+			return;
+		gather_range(g, entry, size);
+		gather_pointer(g, entry + private, MIN(count, MODULE_NOTE_SIZE));
+	}
+}
+
 static void gather_module(struct gather *g, const struct modules *modules,
 			  const struct module *module)
 {
@@ -51,6 +120,8 @@ static void gather_module(struct gather *g, const struct modules *modules,
 	gather_range(g, module->orc_entry_vaddr,
 		     (uint64_t)module->orc_count * ORC_ENTRY_SIZE);
 	gather_tables(g, module);
+	gather_sections(g, module);
+	gather_notes(g, module);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (kernel_offset(g->kernel, texts[i], &offset, NULL) == 0)
 			gather_pointer(g, module->vaddr + offset, 1);

@@ -120,7 +120,7 @@ static void gather_function(struct gather *g, uint64_t vaddr)
 
 	if (kernel_name(g->kernel, vaddr, &name, NULL) == 0)
 		before = MIN(MAX(name.offset, before), CODE_BEFORE_MAX);
-	gather_range(g, vaddr - before, before + CODE_AFTER);
+	gather_doubtful(g, vaddr - before, before + CODE_AFTER);
 }
 
 /* crash reads the code of functions to learn the size of their frames. */
@@ -193,8 +193,9 @@ static void gather_stack_left(struct task_gather *t, const struct task *task)
 
 	if (arch->regs_of_sleeper(t->g->kernel, task->vaddr, &regs, NULL) == 0 &&
 	    regs_has(&regs, arch->reg_sp))
-		gather_range(t->g, align_down(regs.value[arch->reg_sp], t->thread_size),
-			     t->thread_size);
+		gather_doubtful(t->g,
+				align_down(regs.value[arch->reg_sp], t->thread_size),
+				t->thread_size);
 }
 
 static void gather_task(struct task_gather *t, const struct task *task)

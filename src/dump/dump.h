@@ -4,7 +4,9 @@
  *
  * What a cut dump is worth is decided here: the header says "incomplete" from the first
  * byte until the last write after the fsync, and all that was written before a failure is
- * readable.
+ * readable. Pages are written in the order of their worth, what a first answer needs
+ * first: a dump that is cut behind that still gives one. And before a dump is called
+ * complete, those pages are read again from it (engine_prove.c).
  */
 #ifndef DUMP_DUMP_H
 #define DUMP_DUMP_H
@@ -31,7 +33,13 @@
 /* As a level: the core (core.h) and nothing else. */
 #define DUMP_LEVEL_MINI (-1)
 
-/* How pages could be told apart; the first that works is taken. */
+/*
+ * How pages could be told apart; the first that works is taken. Between MEMMAP and ZERO
+ * there is nothing: page tables tell what is mapped outside of the direct map (the
+ * kernel's image, modules, vmalloc), but not what in it is slab and what a process's, and
+ * a dump without slab is worth little. So all is kept, and the order of writing sees to
+ * it that what is the kernel's for sure comes first.
+ */
 enum dump_selection {
 	DUMP_SELECTION_MEMMAP, /* struct page of each: the level as asked for */
 	DUMP_SELECTION_ZERO,   /* unknown kernel: only pages of zeros are left out */
@@ -43,6 +51,13 @@ enum dump_format {
 	DUMP_FORMAT_ELF,   /* not compressed; what was left out reads as zeros */
 };
 
+/* Was what a first answer needs read again from what was written? */
+enum dump_proof {
+	DUMP_PROOF_NONE, /* it can't be: a stream, or nobody knows what that is */
+	DUMP_PROOF_DONE,
+	DUMP_PROOF_FAILED, /* then the dump is incomplete */
+};
+
 struct dump_progress {
 	uint64_t pages_done;
 	uint64_t pages_total; /* pages to write; 0 while they are being counted */
@@ -52,8 +67,12 @@ struct dump_progress {
 struct dump_options {
 	enum dump_format format; /* KDUMP, if not set */
 	enum output_kind output; /* FILE, if not set */
-	uint64_t size_limit;	 /* the dump ends before this offset; 0: no limit */
-	int level;		 /* 0 to DUMP_LEVEL_MAX, or DUMP_LEVEL_MINI */
+	/*
+	 * The dump ends before this offset; 0: no limit. What is worth most is in it: the
+	 * core, the kernel, the rest (order.h).
+	 */
+	uint64_t size_limit;
+	int level; /* 0 to DUMP_LEVEL_MAX, or DUMP_LEVEL_MINI */
 	enum codec codec;
 	int codec_level;
 	unsigned int threads; /* 0: one for each CPU that we may run on */
@@ -72,9 +91,14 @@ struct dump_result {
 	uint64_t pages_total;	 /* of RAM in the source */
 	uint64_t pages_written;	 /* in the dump, the zero ones too */
 	uint64_t pages_zero;
-	uint64_t pages_core; /* what the first questions need, in the dump; 0 unknown */
+	uint64_t pages_core;	/* what the first questions need; 0: nobody knows */
 	char core_missing[256]; /* what of it could not be looked at, and why */
-	uint64_t pages_beyond;	/* left out because the level is MINI */
+	uint64_t pages_rescued; /* of the core, that classes would have left out */
+	enum dump_proof proof;
+	char proof_why[256];	 /* where it is not DONE */
+	uint64_t pages_proved;	 /* of the core, read again */
+	uint64_t pages_repaired; /* of them, that had to be written again */
+	uint64_t pages_beyond;	 /* left out because of the level MINI, or of a limit */
 	/* Left out: by reason. Other: broken, in a balloon, or not in the source either.
 	 */
 	uint64_t pages_cache, pages_user, pages_free, pages_other;
@@ -98,6 +122,10 @@ int dump_write(struct image *image, struct kernel *kernel,
 	       const struct dump_options *options, int fd, struct dump_result *ret,
 	       struct err *err);
 
+/* "memmap", "zero", "core" */
 const char *dump_selection_name(enum dump_selection selection);
+
+/* "none", "done", "failed" */
+const char *dump_proof_name(enum dump_proof proof);
 
 #endif

@@ -235,7 +235,7 @@ static int survey_pack_group(struct survey *survey, uint64_t pfn, size_t first,
 		return 0;
 	for (size_t i = 0; i < sizeof(kept); i++)
 		kept[i] = (uint8_t)(bits >> i * 8);
-	r = packer_range(survey->packer, pfn + first, kept, GROUP_PAGES, 0, err);
+	r = packer_range(survey->packer, pfn + first, kept, kept, GROUP_PAGES, 0, err);
 	if (r == 0)
 		r = packer_flush(survey->packer, err);
 	if (r < 0)

@@ -4,7 +4,7 @@
  * and writes about a MiB at once: first the data, then its descriptors.
  *
  * Memory, all of it allocated in packer_new(): READ_BYTES + OUT_BYTES + 160 KiB and what
- * the codec has (zstd 1: 0.3 MiB, zlib 0.3, lzo 0.1): below 2 MiB.
+ * the codec has (zstd: 0.4 MiB, zlib 0.3, lzo 0.1): below 2 MiB.
  *
  * Pages of zeros share one page of the file, at any level: that loses nothing. So do the
  * same pages among those that were read together: of a machine with a million files 7.7%
@@ -329,19 +329,26 @@ static int packer_run(struct packer *packer, uint64_t pfn, size_t count, uint64_
 	return r;
 }
 
-int packer_range(struct packer *packer, uint64_t pfn, const uint8_t *kept, size_t count,
-		 uint64_t index, struct err *err)
+int packer_range(struct packer *packer, uint64_t pfn, const uint8_t *kept,
+		 const uint8_t *wanted, size_t count, uint64_t index, struct err *err)
 {
 	size_t i = 0;
 	int r = 0;
 
 	while (i < count && r == 0 && !packer_job_is_over(packer->job)) {
-		size_t start;
+		size_t start = i;
 
-		while (i < count && !bit_is_set(kept, i))
+		if (i % 8 == 0 && !wanted[i / 8]) {
+			index += (uint64_t)__builtin_popcount(kept[i / 8]);
+			i += 8;
+			continue;
+		}
+		while (i < count && bit_is_set(wanted, i))
 			i++;
-		for (start = i; i < count && bit_is_set(kept, i);)
-			i++;
+		if (i == start) {
+			index += bit_is_set(kept, i++);
+			continue;
+		}
 		r = packer_run(packer, pfn + start, i - start, index, err);
 		index += i - start;
 	}

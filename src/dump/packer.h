@@ -48,12 +48,13 @@ static inline void packer_freep(struct packer **packer)
 bool packer_job_is_over(const struct packer_job *job);
 
 /*
- * The pages [pfn, pfn + count) whose bits are set in @kept, where bit 0 is @pfn. The
- * first of them has the descriptor number @index. Ends early, without an error, when the
- * job is over.
+ * The pages [pfn, pfn + count) whose bits are set in @wanted, where bit 0 is @pfn and
+ * @count a multiple of 8. Descriptors count all that are set in @kept, the first of which
+ * has the number @index; @wanted is @kept or a part of it. Ends early, without an error,
+ * when the job is over.
  */
-int packer_range(struct packer *packer, uint64_t pfn, const uint8_t *kept, size_t count,
-		 uint64_t index, struct err *err);
+int packer_range(struct packer *packer, uint64_t pfn, const uint8_t *kept,
+		 const uint8_t *wanted, size_t count, uint64_t index, struct err *err);
 
 /* What is in the buffer goes to the file. On failure as much of it as fits. */
 int packer_flush(struct packer *packer, struct err *err);

@@ -245,6 +245,13 @@ void selection_forget_kernel(struct selection *other)
 	other->memmap = NULL;
 }
 
+void selection_reset(struct selection *selection)
+{
+	selection->lost = 0;
+	selection->guards_hit = 0;
+	memset(selection->pages, 0, sizeof(selection->pages));
+}
+
 bool selection_judge(struct selection *selection)
 {
 	const uint64_t *pages = selection->pages;

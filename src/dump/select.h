@@ -58,6 +58,9 @@ bool selection_drops(int level, enum page_class class);
 void selection_add(struct selection *selection, const struct selection *other);
 void selection_forget_kernel(struct selection *other);
 
+/* All chunks are to be done again: forgets what was counted. */
+void selection_reset(struct selection *selection);
+
 /*
  * After all chunks: can the classes be right? If not, the selection becomes ZERO, its
  * counts are forgotten, and all chunks are to be done again: false.

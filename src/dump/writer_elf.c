@@ -31,6 +31,7 @@ void elfdump_done(struct elfdump *elf)
 {
 	free(elf->segments);
 	elf->segments = NULL;
+	elf->count = elf->capacity = 0;
 }
 
 /* --- segments ------------------------------------------------------------------------
@@ -75,6 +76,15 @@ int elfdump_add(struct elfdump *elf, uint64_t pfn, uint64_t pages, bool is_kept,
 	if (is_kept)
 		last->file = last->memory;
 	return 0;
+}
+
+uint64_t elfdump_pages_size(const struct elfdump *elf)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < elf->count; i++)
+		size += elf->segments[i].file;
+	return size;
 }
 
 static void elf_place_segments(struct elfdump *elf, uint64_t offset)

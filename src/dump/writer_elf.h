@@ -42,6 +42,9 @@ void elfdump_done(struct elfdump *elf);
 int elfdump_add(struct elfdump *elf, uint64_t pfn, uint64_t pages, bool is_kept,
 		struct err *err);
 
+/* Bytes of the file that are for pages. */
+uint64_t elfdump_pages_size(const struct elfdump *elf);
+
 /* @loads: where memory is mapped. Each page of RAM is in at least one. */
 struct elfdump_facts {
 	enum image_machine machine;

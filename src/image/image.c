@@ -209,6 +209,50 @@ int image_take_notes(struct image *image, uint8_t *raw, size_t size, struct err 
 	return 0;
 }
 
+uint8_t *image_new_vmcoreinfo_note(size_t before, size_t text_size, size_t *ret_at,
+				   size_t *ret_size)
+{
+	static const uint8_t name[12] = "VMCOREINFO"; // 11 with its NUL, and padded
+	size_t start = (size_t)align_up(before, 4);
+	size_t at = start + NOTE_HEADER_SIZE + sizeof(name);
+	size_t size = at + (size_t)align_up(text_size, 4);
+	uint8_t *raw = calloc(1, size);
+
+	if (!raw)
+		return NULL;
+	raw[start] = sizeof(name) - 1;
+	for (int i = 0; i < 4; i++)
+		raw[start + 4 + i] = (uint8_t)(text_size >> (8 * i));
+	memcpy(raw + start + NOTE_HEADER_SIZE, name, sizeof(name));
+	*ret_at = at;
+	*ret_size = size;
+	return raw;
+}
+
+int image_add_vmcoreinfo(struct image *image, const char *text, size_t size,
+			 struct err *err)
+{
+	size_t at, total;
+	uint8_t *raw;
+	int r;
+
+	if (image->vmcoreinfo || size > IMAGE_NOTES_MAX)
+		return err_set(err, ERR_INVALID, "no VMCOREINFO to be added");
+	raw = image_new_vmcoreinfo_note(image->notes_size, size, &at, &total);
+	if (!raw)
+		return err_nomem(err);
+	if (image->notes_size)
+		memcpy(raw, image->notes_raw, image->notes_size);
+	memcpy(raw + at, text, size);
+	free(image->notes_raw);
+	free(image->notes);
+	image->notes = NULL;
+	image->note_count = 0;
+	r = image_take_notes(image, raw, total, err);
+	image->info.is_vmcoreinfo_searched = r == 0 && image->vmcoreinfo;
+	return r;
+}
+
 static int compare_ranges(const void *a, const void *b)
 {
 	const struct image_range *x = a, *y = b;

@@ -70,7 +70,8 @@ struct image_info {
 	uint64_t file_size;
 	uint64_t max_paddr; /* end of the last range */
 	bool has_all_pages; /* for sure: nothing was left out, though it may be cut */
-	uint32_t format_version; /* diskdump: of its header; 0 for the others */
+	uint32_t format_version;     /* diskdump: of its header; 0 for the others */
+	bool is_vmcoreinfo_searched; /* image_add_vmcoreinfo() was needed */
 };
 
 /* How a page lies in the file. */
@@ -152,6 +153,14 @@ const void *image_notes_raw(const struct image *image, size_t *ret_size);
 
 /* The text of the VMCOREINFO note, not NUL-terminated; NULL if there is none. */
 const char *image_vmcoreinfo(const struct image *image, size_t *ret_size);
+
+/*
+ * An image without that note has one from now on, behind the others, as if it had come
+ * with the dump: whoever writes or reads it again need not search. Notes that were
+ * borrowed before are gone: only while no other thread uses the image.
+ */
+int image_add_vmcoreinfo(struct image *image, const char *text, size_t size,
+			 struct err *err);
 
 #define _cleanup_image _cleanup_(image_closep)
 

@@ -216,18 +216,13 @@ static enum image_machine machine_by_name(const char *name)
 static int make_vmcoreinfo_note(struct image *image, uint64_t offset, size_t size,
 				struct err *err)
 {
-	static const uint8_t name[12] = "VMCOREINFO";
-	size_t total = 12 + sizeof(name) + (size_t)align_up(size, 4);
-	uint8_t *raw = calloc(1, total);
+	size_t at, total;
+	uint8_t *raw = image_new_vmcoreinfo_note(0, size, &at, &total);
 	int r;
 
 	if (!raw)
 		return err_nomem(err);
-	raw[0] = 11; // with its NUL
-	for (int i = 0; i < 4; i++)
-		raw[4 + i] = (uint8_t)(size >> (8 * i));
-	memcpy(raw + 12, name, sizeof(name));
-	r = image_file_read(&image->file, offset, raw + 12 + sizeof(name), size, err);
+	r = image_file_read(&image->file, offset, raw + at, size, err);
 	if (r < 0) {
 		free(raw);
 		return err_in(err, r, "reading its VMCOREINFO");

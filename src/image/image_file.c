@@ -10,9 +10,13 @@
 #include <sys/vfs.h>
 
 #include "base/fd.h"
+#include "image/image_blocks.h"
 #include "image/image_flat.h"
 
-/* From this size on a read is worth a window of its own at once; or a system call. */
+/* From this size on a read is worth a system call of its own. */
+#define READ_WORTH_SIZE ((size_t)4 << 10)
+
+/* And from this on a window, at once. */
 #define WINDOW_WORTH_SIZE ((size_t)16 << 10)
 
 /* After so many a file is taken for one that has no mmap(), as /proc/kcore. */
@@ -84,8 +88,8 @@ int image_file_open(struct image_file *file, const char *path, struct err *err)
 		return r;
 	file->can_map = true;
 	if (fstatfs(file->fd, &fs) == 0 && fs.f_type != PROC_SUPER_MAGIC)
-		file->whole = map(file, 0, file->size);
-	return 0;
+		r = image_blocks_new(file->fd, file->size, &file->blocks, err);
+	return r;
 }
 
 int image_file_unflatten(struct image_file *file, struct err *err)
@@ -94,11 +98,9 @@ int image_file_unflatten(struct image_file *file, struct err *err)
 	int r;
 
 	// Each record's head is looked at, and not what lies between: no reading ahead.
-	if (file->whole)
-		madvise((void *)file->whole, (size_t)file->size, MADV_RANDOM);
+	posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM);
 	r = image_flat_new(file, &flat, err);
-	if (file->whole)
-		madvise((void *)file->whole, (size_t)file->size, MADV_NORMAL);
+	posix_fadvise(file->fd, 0, 0, POSIX_FADV_NORMAL);
 	if (r < 0)
 		return r;
 	file->flat = flat;
@@ -108,8 +110,7 @@ int image_file_unflatten(struct image_file *file, struct err *err)
 
 void image_file_close(struct image_file *file)
 {
-	if (file->whole)
-		munmap((void *)file->whole, (size_t)file->raw_size);
+	image_blocks_free(file->blocks);
 	for (size_t i = 0; i < IMAGE_WINDOW_COUNT; i++)
 		if (file->windows[i].data)
 			munmap((void *)file->windows[i].data,
@@ -197,26 +198,6 @@ static int beyond(uint64_t end, uint64_t offset, size_t size, struct err *err)
 		       (unsigned long long)end, size, (unsigned long long)offset);
 }
 
-/* Gives back what is mapped, where it would become too much. Others may be reading it:
- * they find it again. */
-static void bound_mapped(struct image_file *file, uint64_t offset)
-{
-	uint64_t block = offset / IMAGE_TOUCH_SIZE;
-	uint64_t *word = &file->touched[block % IMAGE_TOUCH_BITS / 64];
-	uint64_t bit = (uint64_t)1 << (block % 64);
-
-	if (__atomic_load_n(word, __ATOMIC_RELAXED) & bit ||
-	    __atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit)
-		return;
-	if (__atomic_add_fetch(&file->touched_count, 1, __ATOMIC_RELAXED) !=
-	    IMAGE_TOUCH_MAX)
-		return;
-	madvise((void *)file->whole, (size_t)file->raw_size, MADV_DONTNEED);
-	for (size_t i = 0; i < IMAGE_TOUCH_BITS / 64; i++)
-		__atomic_store_n(&file->touched[i], 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&file->touched_count, 0, __ATOMIC_RELAXED);
-}
-
 int image_file_read(struct image_file *file, uint64_t offset, void *buf, size_t size,
 		    struct err *err)
 {
@@ -234,13 +215,10 @@ int image_file_read_raw(struct image_file *file, uint64_t offset, void *buf, siz
 
 	if (offset > file->raw_size || size > file->raw_size - offset)
 		return beyond(file->raw_size, offset, size, err);
-	if (file->whole && size >= WINDOW_WORTH_SIZE)
+	if (file->blocks && size < READ_WORTH_SIZE)
+		return image_blocks_read(file->blocks, offset, buf, size, err);
+	if (file->blocks)
 		return fd_pread_full(file->fd, buf, size, offset, err);
-	if (file->whole) {
-		bound_mapped(file, offset);
-		memcpy(buf, file->whole + offset, size);
-		return 0;
-	}
 	while (size > 0) {
 		uint64_t number = offset / IMAGE_WINDOW_SIZE;
 		uint64_t left = (number + 1) * IMAGE_WINDOW_SIZE - offset;

@@ -2,9 +2,8 @@
 /*
  * The bytes of an image's file, for several threads at once. Three ways, the best that
  * the file allows:
- *   - a regular file is mapped as a whole for small reads: page tables, lists; large ones
- *     are read, which is as fast, maps nothing and takes no memory for holes. What small
- *     reads have mapped counts as ours (RSS), so it is bounded: about 4 MiB
+ *   - a regular file or a disk is read: small reads through a few blocks that are kept
+ *     (image_blocks.h), large ones at once
  *   - /proc/vmcore is mapped in windows: its mmap() makes all page table entries at once
  *     (2 MiB per GiB), and a crash kernel has little memory. Its read() maps, copies and
  *     unmaps a single page at a time on x86: about twenty times slower.
@@ -14,7 +13,7 @@
  * A flattened dump (image_flat.h) is read as the file inside it: offsets and size are
  * that one's, once image_file_unflatten() was called.
  *
- * A file that shrinks while it is open is not guarded against.
+ * A file that shrinks while it is open gives ERR_TRUNCATED.
  */
 #ifndef IMAGE_IMAGE_FILE_H
 #define IMAGE_IMAGE_FILE_H
@@ -26,15 +25,11 @@
 
 #include "base/err.h"
 
+struct image_blocks;
 struct image_flat;
 
 #define IMAGE_WINDOW_SIZE  ((uint64_t)64 << 20) /* page tables: 128 KiB */
 #define IMAGE_WINDOW_COUNT 16
-
-/* Linux maps 64 KiB around a page that is touched (fault_around_bytes). */
-#define IMAGE_TOUCH_SIZE ((uint64_t)64 << 10)
-#define IMAGE_TOUCH_MAX	 64
-#define IMAGE_TOUCH_BITS 1024
 
 struct image_window {
 	const uint8_t *data; /* NULL: unused */
@@ -49,10 +44,7 @@ struct image_file {
 	uint64_t raw_size;	 /* as it is on disk */
 	struct image_flat *flat; /* NULL: the file is read as it is */
 	bool can_map;
-	const uint8_t *whole; /* the whole file mapped, or NULL */
-	/* Blocks of IMAGE_TOUCH_SIZE that are mapped by now, modulo IMAGE_TOUCH_BITS. */
-	uint64_t touched[IMAGE_TOUCH_BITS / 64];
-	unsigned int touched_count;
+	struct image_blocks *blocks; /* NULL: windows */
 
 	/* The rest is for windows. Reading holds the lock shared, mapping alone. */
 	pthread_rwlock_t lock;

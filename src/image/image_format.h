@@ -91,6 +91,14 @@ void image_set_incomplete(struct image *image, const char *fmt, ...) PRINTF(2, 3
  */
 size_t image_repack_notes(uint8_t *raw, size_t size);
 
+/*
+ * Room for @before bytes of notes and, behind them, the header of a VMCOREINFO note and
+ * @text_size bytes of zeros at @ret_at for its text; @ret_size in all. To be freed; NULL
+ * without memory.
+ */
+uint8_t *image_new_vmcoreinfo_note(size_t before, size_t text_size, size_t *ret_at,
+				   size_t *ret_size);
+
 /* Are these whole notes to the last byte, one of them of this name and type? */
 bool image_notes_end_at(const uint8_t *raw, size_t size, const char *name, uint32_t type);
 

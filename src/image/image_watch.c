@@ -48,6 +48,11 @@ static bool watch_has_page(struct image *image, uint64_t paddr)
 	return image_has_page(watch_source(image), paddr);
 }
 
+static uint64_t watch_next_page(struct image *image, uint64_t paddr)
+{
+	return image_next_page(watch_source(image), paddr);
+}
+
 static int watch_page_storage(struct image *image, uint64_t paddr,
 			      struct image_storage *ret, struct err *err)
 {
@@ -59,6 +64,7 @@ static const struct image_ops watch_ops = {
 	.read = watch_read,
 	.next_data = watch_next_data,
 	.has_page = watch_has_page,
+	.next_page = watch_next_page,
 	.page_storage = watch_page_storage,
 };
 

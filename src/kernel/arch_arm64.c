@@ -9,8 +9,8 @@
  * arch/arm64/include/asm/pgtable-hwdef.h; arch/arm64/include/asm/processor.h (struct
  * cpu_context); include/linux/elfcore.h (struct elf_prstatus).
  *
- * Every address goes through the tables of the kernel, as on x86_64. Page tables of user
- * space are not known here; what lies on a stack is unwind_arm64.c's.
+ * Every address goes through the tables of the kernel, as on x86_64. What lies on a stack
+ * is unwind_arm64.c's.
  */
 #include "kernel/arch_arm64.h"
 
@@ -198,21 +198,41 @@ static int arm64_translate(struct kernel *kernel, void *opaque, uint64_t vaddr,
 	return paging_translate(&context->paging, kernel, vaddr, ret_paddr, ret_run, err);
 }
 
+/* The tables of a process have the levels of the kernel's. */
+static int arm64_translate_user(struct kernel *kernel, void *opaque, uint64_t root_paddr,
+				uint64_t vaddr, uint64_t *ret_paddr, struct err *err)
+{
+	struct arm64_context *context = opaque;
+	uint64_t size;
+
+	if (vaddr >= -context->vaddr_min)
+		return err_set(err, ERR_FAULT, "0x%" PRIx64 " is no address of a process",
+			       vaddr);
+	return paging_walk(&context->paging, kernel, root_paddr, vaddr, ret_paddr, &size,
+			   err);
+}
+
 /* --- registers ------------------------------------------------------------------- */
 
 static const char *const arm64_reg_names[ARM64_REG_COUNT] = {
-	[ARM64_PC] = "pc",	   [ARM64_LR] = "lr",	    [ARM64_SP] = "sp",
-	[ARM64_X0] = "x0",	   [ARM64_X0 + 1] = "x1",   [ARM64_X0 + 2] = "x2",
-	[ARM64_X0 + 3] = "x3",	   [ARM64_X0 + 4] = "x4",   [ARM64_X0 + 5] = "x5",
-	[ARM64_X0 + 6] = "x6",	   [ARM64_X0 + 7] = "x7",   [ARM64_X0 + 8] = "x8",
-	[ARM64_X0 + 9] = "x9",	   [ARM64_X0 + 10] = "x10", [ARM64_X0 + 11] = "x11",
-	[ARM64_X0 + 12] = "x12",   [ARM64_X0 + 13] = "x13", [ARM64_X0 + 14] = "x14",
-	[ARM64_X0 + 15] = "x15",   [ARM64_X0 + 16] = "x16", [ARM64_X0 + 17] = "x17",
-	[ARM64_X0 + 18] = "x18",   [ARM64_X0 + 19] = "x19", [ARM64_X0 + 20] = "x20",
-	[ARM64_X0 + 21] = "x21",   [ARM64_X0 + 22] = "x22", [ARM64_X0 + 23] = "x23",
-	[ARM64_X0 + 24] = "x24",   [ARM64_X0 + 25] = "x25", [ARM64_X0 + 26] = "x26",
-	[ARM64_X0 + 27] = "x27",   [ARM64_X0 + 28] = "x28", [ARM64_FP] = "x29",
-	[ARM64_PSTATE] = "pstate",
+	[ARM64_PC] = "pc",	     [ARM64_LR] = "lr",
+	[ARM64_SP] = "sp",	     [ARM64_X0] = "x0",
+	[ARM64_X0 + 1] = "x1",	     [ARM64_X0 + 2] = "x2",
+	[ARM64_X0 + 3] = "x3",	     [ARM64_X0 + 4] = "x4",
+	[ARM64_X0 + 5] = "x5",	     [ARM64_X0 + 6] = "x6",
+	[ARM64_X0 + 7] = "x7",	     [ARM64_X0 + 8] = "x8",
+	[ARM64_X0 + 9] = "x9",	     [ARM64_X0 + 10] = "x10",
+	[ARM64_X0 + 11] = "x11",     [ARM64_X0 + 12] = "x12",
+	[ARM64_X0 + 13] = "x13",     [ARM64_X0 + 14] = "x14",
+	[ARM64_X0 + 15] = "x15",     [ARM64_X0 + 16] = "x16",
+	[ARM64_X0 + 17] = "x17",     [ARM64_X0 + 18] = "x18",
+	[ARM64_X0 + 19] = "x19",     [ARM64_X0 + 20] = "x20",
+	[ARM64_X0 + 21] = "x21",     [ARM64_X0 + 22] = "x22",
+	[ARM64_X0 + 23] = "x23",     [ARM64_X0 + 24] = "x24",
+	[ARM64_X0 + 25] = "x25",     [ARM64_X0 + 26] = "x26",
+	[ARM64_X0 + 27] = "x27",     [ARM64_X0 + 28] = "x28",
+	[ARM64_FP] = "x29",	     [ARM64_PSTATE] = "pstate",
+	[ARM64_ORIG_X0] = "orig_x0", [ARM64_SYSCALL] = "syscall",
 };
 
 bool arm64_is_user(const struct regs *regs)
@@ -270,6 +290,30 @@ static int arm64_regs_of_sleeper(struct kernel *kernel, uint64_t task_vaddr,
 	return 0;
 }
 
+#define PSTATE_32BIT 0x10 /* PSR_MODE32_BIT */
+
+/* Of other entries than by svc the number is NO_SYSCALL, -1 (entry-common.c). */
+static int arm64_syscall_of(const struct regs *user, int64_t *ret_number,
+			    uint64_t ret_arguments[ARCH_SYSCALL_ARGUMENTS],
+			    bool *ret_is_compat, struct err *err)
+{
+	bool is_compat = user->value[ARM64_PSTATE] & PSTATE_32BIT;
+
+	if (!regs_has(user, ARM64_SYSCALL) || !regs_has(user, ARM64_ORIG_X0))
+		return err_set(err, ERR_NOTFOUND,
+			       "its registers of user space are not there");
+	if (user->value[ARM64_SYSCALL] >> 31)
+		return err_set(err, ERR_NOTFOUND, "it is in no system call");
+	for (unsigned int i = 0; i < ARCH_SYSCALL_ARGUMENTS; i++) {
+		uint64_t value = user->value[i ? ARM64_X0 + i : ARM64_ORIG_X0];
+
+		ret_arguments[i] = is_compat ? (uint32_t)value : value;
+	}
+	*ret_number = (int64_t)user->value[ARM64_SYSCALL];
+	*ret_is_compat = is_compat;
+	return 0;
+}
+
 const struct arch arch_arm64 = {
 	.name = "aarch64",
 	.machine = IMAGE_MACHINE_ARM64,
@@ -281,6 +325,8 @@ const struct arch arch_arm64 = {
 	.reg_fp = ARM64_FP,
 	.open = arm64_open,
 	.translate = arm64_translate,
+	.translate_user = arm64_translate_user,
+	.syscall_of = arm64_syscall_of,
 	.regs_from_prstatus = arm64_regs_from_prstatus,
 	.is_user = arm64_is_user,
 	.regs_of_sleeper = arm64_regs_of_sleeper,

@@ -19,8 +19,13 @@ enum arm64_reg {
 	ARM64_X0,
 	ARM64_FP = ARM64_X0 + 29, /* x29 */
 	ARM64_PSTATE,
+	ARM64_ORIG_X0, /* x0 at the entry from user space, */
+	ARM64_SYSCALL, /* and the number of the system call; -1: of none */
 	ARM64_REG_COUNT,
 };
+
+/* All that an exception leaves. */
+#define ARM64_REGS_ALL (((uint64_t)1 << (ARM64_PSTATE + 1)) - 1)
 
 #define ARM64_USER_REGS_SIZE 272 /* x0 ... x30, sp, pc, pstate */
 

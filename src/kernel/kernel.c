@@ -49,7 +49,6 @@ struct kernel {
 	void *arch_context;
 	uint32_t page_size;
 	struct vmcoreinfo vmcoreinfo;
-	bool vmcoreinfo_was_searched;
 	struct lazy kallsyms, types, modules, unwinder;
 
 	/* The kernel's own code and data, [start, end); 0 not looked for yet. */
@@ -179,8 +178,9 @@ static int init_by_search(struct kernel *kernel, struct err *err)
 			search.limit = search.paddr + VMCOREINFO_SEARCH_FURTHER;
 	}
 	if (best) {
-		kernel->vmcoreinfo_was_searched = true;
-		return init_from(kernel, best, best_size, err);
+		int r = image_add_vmcoreinfo(kernel->image, best, best_size, err);
+
+		return r < 0 ? r : init_from(kernel, best, best_size, err);
 	}
 	if (why.code) // what is wrong with the last one says more
 		return err_set(
@@ -245,7 +245,7 @@ const struct vmcoreinfo *kernel_vmcoreinfo(const struct kernel *kernel)
 
 bool kernel_vmcoreinfo_was_searched(const struct kernel *kernel)
 {
-	return kernel->vmcoreinfo_was_searched;
+	return image_info(kernel->image)->is_vmcoreinfo_searched;
 }
 
 const struct arch *kernel_arch(const struct kernel *kernel)
@@ -282,6 +282,15 @@ int kernel_translate_user(struct kernel *kernel, uint64_t pgd_vaddr, uint64_t va
 		return err_in(err, r, "page tables of a process");
 	return kernel->arch->translate_user(kernel, kernel->arch_context, root_paddr,
 					    vaddr, ret_paddr, err);
+}
+
+int kernel_next_mapping(struct kernel *kernel, uint64_t vaddr, struct kernel_mapping *ret,
+			struct err *err)
+{
+	if (!kernel->arch->next_mapping)
+		return err_set(err, ERR_UNSUPPORTED, "all that is mapped, of %s",
+			       kernel->arch->name);
+	return kernel->arch->next_mapping(kernel, kernel->arch_context, vaddr, ret, err);
 }
 
 int kernel_read(struct kernel *kernel, uint64_t vaddr, void *buf, size_t size,

@@ -194,6 +194,20 @@ static bool read_pt_regs(const struct walk *w, struct regs *ret, struct err *err
 	return true;
 }
 
+/* What struct pt_regs has of a system call, of registers at @vaddr. */
+static void add_syscall(const struct walk *w, uint64_t vaddr, struct regs *regs)
+{
+	uint64_t offset, orig_x0;
+	uint32_t number;
+
+	if (kernel_offset(w->kernel, "pt_regs.orig_x0", &offset, NULL) == 0 &&
+	    kernel_read_u64(w->kernel, vaddr + offset, &orig_x0, NULL) == 0)
+		regs_set(regs, ARM64_ORIG_X0, orig_x0);
+	if (kernel_offset(w->kernel, "pt_regs.syscallno", &offset, NULL) == 0 &&
+	    kernel_read_u32(w->kernel, vaddr + offset, &number, NULL) == 0)
+		regs_set(regs, ARM64_SYSCALL, number);
+}
+
 /* A record of two zeros. */
 static bool walk_final(struct walk *w)
 {
@@ -211,6 +225,8 @@ static bool walk_final(struct walk *w)
 		if (type == FRAME_META_TYPE_PT_REGS)
 			return walk_exception(w, &regs);
 		if (arm64_is_user(&regs) && regs.value[ARM64_PC]) {
+			add_syscall(w, walk_fp(w) - w->unwinder->stackframe_offset,
+				    &regs);
 			w->bt->user = regs;
 			return walk_end(w, UNWIND_END_USER);
 		}
@@ -314,7 +330,6 @@ static bool walk_add_frame(struct walk *w)
 static void walk_run(const struct unwinder_arm64 *u, const struct regs *start,
 		     bool is_interrupted, struct backtrace *ret)
 {
-	const uint64_t all = ((uint64_t)1 << ARM64_REG_COUNT) - 1;
 	struct walk w = {
 		.kernel = u->kernel,
 		.unwinder = u,
@@ -322,7 +337,7 @@ static void walk_run(const struct unwinder_arm64 *u, const struct regs *start,
 		.regs = *start,
 		.is_interrupted = is_interrupted,
 		.is_reliable = true,
-		.has_regs = start->known == all,
+		.has_regs = start->known == ARM64_REGS_ALL,
 	};
 
 	if (!regs_has(start, ARM64_PC) || !regs_has(start, ARM64_FP) ||

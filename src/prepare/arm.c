@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -56,6 +57,15 @@ static int plan_kernel(struct arm_plan *plan, const struct config *config,
 			"the kernel '%s' can't be started from five levels of page "
 			"tables, which this machine uses",
 			plan->kernel.path);
+	// The load would fail, and take away what is loaded. With nothing to lose it is
+	// tried: IMA may know a signature that is not in the file.
+	if (plan->kexec.is_loaded && plan->kexec.lockdown[0] &&
+	    strcmp(plan->kexec.lockdown, "none") != 0 && !plan->kernel.has_signature)
+		return err_set(err, ERR_REFUSED,
+			       "the kernel is locked down (%s) and would not load '%s', "
+			       "which has no signature; use the distribution's signed "
+			       "kernel",
+			       plan->kexec.lockdown, plan->kernel.path);
 	if (strcmp(plan->kernel.release, release) != 0)
 		log_warning(log, "the crash kernel is %s, while %s is running",
 			    plan->kernel.release, release);
@@ -187,6 +197,10 @@ int arm_plan_make(const struct config *config, const struct log *log,
 		return err_os(err, errno, "unable to ask for the running kernel's name");
 	kexec_look("", &plan->kexec);
 	r = kexec_check(&plan->kexec, err);
+	if (r == 0 && plan->kexec.is_loaded && plan->kexec.loads_left == 1)
+		log_warning(log, "one load is left until the next boot (sysctl "
+				 "kernel.kexec_load_limit_panic): if it fails, what is "
+				 "loaded now can't be loaded again");
 	if (r == 0)
 		r = plan_kernel(plan, config, name.release, log, err);
 	if (r == 0)
@@ -386,6 +400,21 @@ static int plan_load(const struct arm_plan *plan, const struct armed *last,
 	return image_rename(path, plan->image_path, err);
 }
 
+/* Between a load that failed and the last good one loaded again nothing may end us: a
+ * signal waits until the machine is armed, or known not to be. */
+static int plan_load_whole(const struct arm_plan *plan, const struct armed *last,
+			   const struct log *log, struct armed *armed, struct err *err)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	r = plan_load(plan, last, log, armed, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 int arm_plan_apply(struct arm_plan *plan, const struct config *config,
 		   const struct log *log, struct armed *ret, struct err *err)
 {
@@ -413,7 +442,7 @@ int arm_plan_apply(struct arm_plan *plan, const struct config *config,
 				    err_text(&why));
 		free(take_ptr(last));
 	}
-	r = plan_load(plan, last, log, armed, err);
+	r = plan_load_whole(plan, last, log, armed, err);
 	if (r < 0)
 		return r;
 	// From here on the machine is armed: what fails now is worth a warning only.

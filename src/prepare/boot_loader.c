@@ -378,7 +378,7 @@ static int grub_drop_in(struct setup_plan *plan, const struct parameters *parame
 static int plan_grub(const struct parameters *parameters, struct setup_plan *plan,
 		     struct err *err)
 {
-	size_t before = plan->change_count;
+	size_t before = setup_plan_count(plan);
 	bool has_drop_ins = grub_reads_drop_ins(plan);
 	int r = edit_shell_file(plan, GRUB_DEFAULTS, GRUB_VARIABLE, has_drop_ins,
 				parameters, err);
@@ -387,7 +387,7 @@ static int plan_grub(const struct parameters *parameters, struct setup_plan *pla
 		r = grub_clean_drop_ins(plan, parameters, err);
 	if (r == 0 && has_drop_ins)
 		r = grub_drop_in(plan, parameters, err);
-	if (r == 0 && plan->change_count != before)
+	if (r == 0 && setup_plan_count(plan) != before)
 		r = grub_make_config(plan, parameters, err);
 	return r;
 }
@@ -467,10 +467,10 @@ static int plan_extlinux_made(const struct parameters *parameters,
 			      const char *variable, const char *program,
 			      const char *output, struct err *err)
 {
-	size_t before = plan->change_count;
+	size_t before = setup_plan_count(plan);
 	int r = edit_shell_file(plan, path, variable, false, parameters, err);
 
-	if (r == 0 && plan->change_count != before)
+	if (r == 0 && setup_plan_count(plan) != before)
 		r = setup_plan_run(plan, (const char *const[]){ program, NULL }, output,
 				   parameters->add_count ? parameters->add[0] : NULL,
 				   false, "extlinux.conf is made from it", err);

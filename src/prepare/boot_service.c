@@ -26,7 +26,7 @@ static int enable_systemd(struct setup_plan *plan, struct err *err)
 	static const char *const places[] = { "/usr/lib/systemd/system/" UNIT,
 					      "/lib/systemd/system/" UNIT,
 					      "/etc/systemd/system/" UNIT };
-	size_t before = plan->change_count;
+	size_t before = setup_plan_count(plan);
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
@@ -35,8 +35,9 @@ static int enable_systemd(struct setup_plan *plan, struct err *err)
 		r = setup_plan_link(plan, UNIT_LINK, places[i], err,
 				    "the crash kernel is loaded at each boot: systemctl "
 				    "enable " UNIT);
-		return r == 0 && plan->change_count != before ? reload_systemd(plan, err)
-							      : r;
+		return r == 0 && setup_plan_count(plan) != before
+			       ? reload_systemd(plan, err)
+			       : r;
 	}
 	setup_plan_note(plan, UNIT " is not installed: nothing loads the crash kernel at "
 				   "boot. Install epitaph, and run this again.");
@@ -138,13 +139,13 @@ static int remove_matching(struct setup_plan *plan, const char *pattern, const c
 
 int boot_service_disable(const char *unit, struct setup_plan *plan, struct err *err)
 {
-	size_t before = plan->change_count;
+	size_t before = setup_plan_count(plan);
 	char pattern[PATH_MAX];
 	int r;
 
 	snprintf(pattern, sizeof(pattern), "/etc/systemd/system/*.wants/%s", unit);
 	r = remove_matching(plan, pattern, unit, err);
-	if (r == 0 && plan->change_count != before)
+	if (r == 0 && setup_plan_count(plan) != before)
 		r = reload_systemd(plan, err);
 	snprintf(pattern, sizeof(pattern), "/etc/rc[0-6S].d/[SK][0-9][0-9]%.*s",
 		 (int)strcspn(unit, "."), unit);

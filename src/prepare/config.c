@@ -76,9 +76,8 @@ static const struct {
 	int level_default, level_min, level_max;
 } codecs[] = {
 	{ "zstd", 0, 1, 19 }, /* 0: each page at the level that suits it */
-	{ "zlib", 1, 1, 9 },
-	{ "lzo", 0, 0, 0 },
-	{ "none", 0, 0, 0 },
+	{ "zlib", 1, 1, 9 },   { "lzo", 0, 0, 0 },
+	{ "snappy", 0, 0, 0 }, { "none", 0, 0, 0 },
 };
 
 void config_init(struct config *config)
@@ -187,7 +186,7 @@ static int value_codec(const char *text, struct config *config, struct err *err)
 		return 0;
 	}
 	return err_set(err, ERR_INVALID,
-		       "is not one of zstd[:1-19], zlib[:1-9], lzo, none");
+		       "is not one of zstd[:1-19], zlib[:1-9], lzo, snappy, none");
 }
 
 static int value_string(const struct config_key *key, const char *text, char *ret,

@@ -28,7 +28,7 @@ struct config {
 	enum orders_mode mode;	  /* [capture] mode = full | dmesg */
 	enum orders_end end;	  /* [capture] end = reboot | poweroff | halt */
 	int dump_level;		  /* [capture] level = 31 */
-	char codec[16];		  /* [capture] codec = zstd[:N] | zlib | lzo | none */
+	char codec[16]; /* [capture] codec = zstd[:N] | zlib | lzo | snappy | none */
 	int codec_level;
 	uint32_t step_timeout_s[4]; /* [capture] target_timeout=60 dmesg_timeout=60
 				       report_timeout=60 dump_timeout=1800 */

@@ -60,6 +60,26 @@ static void header_release(const uint8_t *data, size_t size, char ret[static 65]
 	ret[i] = '\0';
 }
 
+/*
+ * An EFI program's table of certificates (PE format: the offset of "PE\0\0" at 0x3c; its
+ * optional header, magic 0x20b, 24 bytes behind; there entry 4 of the directories, which
+ * begin at 112): what kexec_file_load() looks for (Linux crypto/asymmetric_keys/
+ * verify_pefile.c).
+ */
+static bool header_has_signature(const uint8_t *data, size_t size, uint64_t file_size)
+{
+	size_t at = load_le32(data + 0x3c);
+	uint64_t offset, length, end;
+
+	if (memcmp(data, "MZ", 2) != 0 || at > size || size - at < 24 + 112 + 5 * 8 ||
+	    memcmp(data + at, "PE\0\0", 4) != 0 || load_le16(data + at + 24) != 0x20b ||
+	    load_le32(data + at + 24 + 108) < 5)
+		return false;
+	offset = load_le32(data + at + 24 + 112 + 4 * 8);
+	length = load_le32(data + at + 24 + 112 + 4 * 8 + 4);
+	return offset && length && u64_add(offset, length, &end) && end <= file_size;
+}
+
 static int header_check(const uint8_t *data, struct err *err)
 {
 	uint16_t protocol = load_le16(data + 0x206);
@@ -109,6 +129,7 @@ static int image_parse(const uint8_t *data, size_t size, uint64_t file_size,
 	ret->protocol = load_le16(data + 0x206);
 	ret->init_size_bytes = align_up(load_le32(data + 0x260), 2 * MIB);
 	ret->cmdline_max = load_le32(data + 0x238) - CMDLINE_RESERVED;
+	ret->has_signature = header_has_signature(data, size, file_size);
 	ret->has_5level = load_le16(data + 0x236) & XLF_5LEVEL;
 	return 0;
 }

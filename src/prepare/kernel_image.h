@@ -25,6 +25,8 @@ struct kernel_image {
 	uint32_t cmdline_max;	  /* bytes with the NUL that we can give it */
 	uint16_t protocol;	  /* of the boot header: 0x20f is 2.15 */
 	bool has_5level;	  /* can be started from five levels of page tables */
+	bool has_signature;	  /* of an EFI program; whether it is trusted, only the
+				     kernel can tell */
 };
 
 /* Reads the header of an open file. ERR_UNSUPPORTED names what the file is instead, where

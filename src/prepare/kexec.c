@@ -140,22 +140,30 @@ static int load_failed(int os_errno, const char *kernel, struct err *err)
 		hint = ": its signature is missing, or not one that this kernel trusts";
 		break;
 	}
-	return err_os(err, os_errno, "unable to load the crash kernel '%s'%s", kernel,
-		      hint);
+	return err_os(err, os_errno, "unable to load the kernel '%s'%s", kernel, hint);
 }
 
-static int load_by_file(const char *kernel, const char *image, const char *cmdline,
-			int *ret_errno, struct err *err)
+/* What is loaded, and as what. */
+struct load {
+	const char *kernel, *image; /* @image "": none */
+	const char *cmdline;
+	bool is_crash;
+};
+
+static int load_by_file(const struct load *load, int *ret_errno, struct err *err)
 {
+	const char *kernel = load->kernel, *image = load->image;
 	_cleanup_fd int kernel_fd = open(kernel, O_RDONLY | O_CLOEXEC);
-	_cleanup_fd int image_fd = open(image, O_RDONLY | O_CLOEXEC);
+	_cleanup_fd int image_fd = image[0] ? open(image, O_RDONLY | O_CLOEXEC) : -1;
+	unsigned long flags = (load->is_crash ? KEXEC_FILE_ON_CRASH : 0) |
+			      (image[0] ? 0 : KEXEC_FILE_NO_INITRAMFS);
 
 	*ret_errno = 0;
-	if (kernel_fd < 0 || image_fd < 0)
+	if (kernel_fd < 0 || (image[0] && image_fd < 0))
 		return err_os(err, errno, "unable to open '%s'",
 			      kernel_fd < 0 ? kernel : image);
-	if (sys_kexec_file_load(kernel_fd, image_fd, strlen(cmdline) + 1, cmdline,
-				KEXEC_FILE_ON_CRASH) < 0) {
+	if (sys_kexec_file_load(kernel_fd, image_fd, strlen(load->cmdline) + 1,
+				load->cmdline, flags) < 0) {
 		*ret_errno = errno;
 		return load_failed(errno, kernel, err);
 	}
@@ -164,9 +172,9 @@ static int load_by_file(const char *kernel, const char *image, const char *cmdli
 
 /* ---- kexec(8) ---- */
 
-static int load_by_tool(const char *kernel, const char *image, const char *cmdline,
-			struct err *err)
+static int load_by_tool(const struct load *load, struct err *err)
 {
+	const char *kernel = load->kernel;
 	static const char *const places[] = { "/usr/sbin/kexec", "/sbin/kexec",
 					      "/usr/local/sbin/kexec" };
 	_cleanup_text struct text said = { 0 }, initrd = { 0 }, append = { 0 };
@@ -180,21 +188,23 @@ static int load_by_tool(const char *kernel, const char *image, const char *cmdli
 			err, ERR_UNSUPPORTED,
 			"the kernel has no kexec_file_load() for this image, and kexec(8) "
 			"is not installed (package kexec-tools)");
-	text_add(&initrd, "--initrd=%s", image);
-	text_add(&append, "--command-line=%s", cmdline);
+	text_add(&initrd, "--initrd=%s", load->image);
+	text_add(&append, "--command-line=%s", load->cmdline);
 	r = text_check(&initrd, err);
 	if (r == 0)
 		r = text_check(&append, err);
 	if (r < 0)
 		return r;
-	r = program_run((char *const[]){ (char *)tool, "-c", "-p", (char *)kernel,
-					 initrd.data, append.data, NULL },
+	r = program_run((char *const[]){ (char *)tool, "-c", load->is_crash ? "-p" : "-l",
+					 (char *)kernel, append.data,
+					 load->image[0] ? initrd.data : NULL, NULL },
 			&said, &status, err);
 	if (r < 0)
 		return r;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return err_set(err, ERR_OS, "'%s -p %s' failed with status %d: %.*s",
-			       tool, kernel, WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+		return err_set(err, ERR_OS, "'%s %s %s' failed with status %d: %.*s",
+			       tool, load->is_crash ? "-p" : "-l", kernel,
+			       WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 			       (int)strcspn(text_get(&said), "\n"), text_get(&said));
 	return 0;
 }
@@ -209,25 +219,34 @@ static bool errno_means_missing(int os_errno)
 	       os_errno == ENOEXEC;
 }
 
+static int load_by_either(const struct load *load, const struct log *log,
+			  enum kexec_method *ret, struct err *err)
+{
+	struct err why = { 0 };
+	int os_errno, r;
+
+	*ret = KEXEC_FILE;
+	r = load_by_file(load, &os_errno, &why);
+	if (r < 0 && errno_means_missing(os_errno)) {
+		log_info(log, "%s; trying kexec(8)", err_text(&why));
+		*ret = KEXEC_TOOL;
+		r = load_by_tool(load, &why);
+	}
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
 int kexec_load_crash(const char *kernel, const char *image, const char *cmdline,
 		     const struct log *log, enum kexec_method *ret, struct err *err)
 {
-	enum kexec_method method = KEXEC_FILE;
-	struct err why = { 0 };
+	struct load load = { kernel, image, cmdline, true };
+	enum kexec_method method;
 	struct kexec_state state;
-	int os_errno, r;
+	int r = load_by_either(&load, log, &method, err);
 
-	r = load_by_file(kernel, image, cmdline, &os_errno, &why);
-	if (r < 0 && errno_means_missing(os_errno)) {
-		log_info(log, "%s; trying kexec(8)", err_text(&why));
-		method = KEXEC_TOOL;
-		r = load_by_tool(kernel, image, cmdline, &why);
-	}
-	if (r < 0) {
-		if (err)
-			*err = why;
+	if (r < 0)
 		return r;
-	}
 	kexec_look("", &state);
 	if (!state.is_loaded)
 		return err_set(err, ERR_CORRUPT,
@@ -236,6 +255,14 @@ int kexec_load_crash(const char *kernel, const char *image, const char *cmdline,
 			       kexec_method_name(method));
 	*ret = method;
 	return 0;
+}
+
+int kexec_load_next(const char *kernel, const char *image, const char *cmdline,
+		    const struct log *log, enum kexec_method *ret, struct err *err)
+{
+	struct load load = { kernel, image, cmdline, false };
+
+	return load_by_either(&load, log, ret, err);
 }
 
 int kexec_unload_crash(struct err *err)

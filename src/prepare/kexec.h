@@ -44,6 +44,10 @@ const char *kexec_method_name(enum kexec_method method);
 int kexec_load_crash(const char *kernel, const char *image, const char *cmdline,
 		     const struct log *log, enum kexec_method *ret, struct err *err);
 
+/* The same for the kernel that a reboot by kexec starts; @image "": without initramfs. */
+int kexec_load_next(const char *kernel, const char *image, const char *cmdline,
+		    const struct log *log, enum kexec_method *ret, struct err *err);
+
 int kexec_unload_crash(struct err *err);
 
 #endif

@@ -130,3 +130,58 @@ int mount_find(const char *root, const char *path, char **ret_table, struct moun
 		*ret_table = take_ptr(table);
 	return r;
 }
+
+/* "/dev/disk/by-uuid/x" leads to "../../sda3": the last part is the device's name. */
+static void device_name(const char *root, const char *device, char ret[static PATH_MAX])
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *equals = strchr(device, '='), *slash;
+	ssize_t n = -1;
+	int length;
+
+	if (equals && equals != device && device[0] != '/')
+		length = snprintf(path, sizeof(path), "%s/dev/disk/by-%s/%s", root,
+				  strncmp(device, "UUID", 4) == 0    ? "uuid"
+				  : strncmp(device, "LABEL", 5) == 0 ? "label"
+								     : "partuuid",
+				  equals + 1);
+	else
+		length = snprintf(path, sizeof(path), "%s%s", root, device);
+	if (length < (int)sizeof(path))
+		n = readlink(path, target, sizeof(target) - 1);
+	if (n > 0)
+		target[n] = '\0';
+	slash = strrchr(n > 0 ? target : device, '/');
+	snprintf(ret, PATH_MAX, "%s", slash ? slash + 1 : device);
+}
+
+int mount_point_of(const char *root, const char *device, char *ret, size_t size,
+		   struct err *err)
+{
+	_cleanup_free char *table = NULL;
+	char path[PATH_MAX], name[PATH_MAX];
+	char *save = NULL, *line;
+	int r;
+
+	device_name(root, device, name);
+	if (snprintf(path, sizeof(path), "%s/proc/self/mountinfo", root) >=
+	    (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "the path '%.64s...' is too long", root);
+	r = file_read(AT_FDCWD, path, MOUNTINFO_MAX_BYTES, &table, NULL, err);
+	if (r < 0)
+		return r;
+	for (line = strtok_r(table, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		struct mount mount;
+		const char *slash;
+
+		if (!mount_parse(line, &mount) || strcmp(mount.root, "/") != 0)
+			continue;
+		slash = strrchr(mount.source, '/');
+		if (slash && strcmp(slash + 1, name) == 0) {
+			snprintf(ret, size, "%s", mount.point);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_NOTFOUND, "'%s' is not mounted", device);
+}

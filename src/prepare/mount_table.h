@@ -25,6 +25,10 @@ struct mount {
 int mount_find(const char *root, const char *path, char **ret_table, struct mount *ret,
 	       struct err *err);
 
+/* Where a device ("/dev/sda3", "UUID=...", "LABEL=...") is mounted now. ERR_NOTFOUND. */
+int mount_point_of(const char *root, const char *device, char *ret, size_t size,
+		   struct err *err);
+
 /* The rest of @path behind @point, with its slash; NULL if it is not below. */
 const char *mount_path_below(const char *path, const char *point);
 

@@ -102,5 +102,6 @@ REQUIREMENT_PROBE(probe_room);
 REQUIREMENT_PROBE(probe_sysctl);
 REQUIREMENT_PROBE(probe_watchdog);
 REQUIREMENT_PROBE(probe_pstore);
+REQUIREMENT_PROBE(probe_console);
 
 #endif

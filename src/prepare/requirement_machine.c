@@ -409,9 +409,7 @@ const struct requirement machine_requirements[] = {
 		.missing = REQUIREMENT_FAILS,
 		.probe = probe_crashkernel,
 		.why = "memory for the crash kernel is set aside at boot, or never",
-		.todo = "add crashkernel=192M to the kernel's command line (Debian: "
-			"GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub) and "
-			"reboot",
+		.todo = "epitaph setup puts it on the kernel's command line; then reboot",
 	},
 	{
 		.name = "reserved",
@@ -480,7 +478,7 @@ const struct requirement machine_requirements[] = {
 		.probe = probe_other_tool,
 		.why = "there is one crash kernel: of two tools the later one wins, at each "
 		       "boot and each kernel update",
-		.todo = "keep one of the two: disable the other's service",
+		.todo = "epitaph setup --from FILE takes its settings over and disables it",
 	},
 	{
 		.name = "boot-service",
@@ -488,7 +486,7 @@ const struct requirement machine_requirements[] = {
 		.missing = REQUIREMENT_WARNING,
 		.probe = probe_boot_service,
 		.why = "a crash kernel is loaded until the next boot only",
-		.todo = "systemctl enable epitaph.service",
+		.todo = "epitaph setup, or systemctl enable epitaph.service",
 	},
 	{
 		.name = "rehearsal",
@@ -605,7 +603,18 @@ const struct requirement machine_requirements[] = {
 		.missing = REQUIREMENT_WARNING,
 		.probe = probe_pstore,
 		.why = "a second copy of the last words where no crash kernel comes up",
-		.todo = "ramoops with reserved memory, or the firmware's: efi_pstore, ERST",
+		.todo = "epitaph setup --pstore ramoops takes 2 MiB of memory for it",
+	},
+	{
+		.name = "console",
+		.group = REQUIREMENT_PANIC,
+		.missing = REQUIREMENT_WARNING,
+		.probe = probe_console,
+		.why = "words while dying, on another machine or through a port: there where "
+		       "neither a crash kernel nor pstore comes to it",
+		.todo = "nothing, if there is no second computer; else epitaph setup --console "
+			"serial, or netconsole:ADDRESS (which sends nothing where the card's "
+			"driver hangs with interrupts off)",
 	},
 };
 const size_t machine_requirement_count = ARRAY_SIZE(machine_requirements);

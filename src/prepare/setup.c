@@ -8,9 +8,11 @@
 #include "base/fd.h"
 #include "base/size.h"
 #include "prepare/boot_service.h"
+#include "prepare/console_setup.h"
 #include "prepare/kexec.h"
 #include "prepare/memory_map.h"
 #include "prepare/reservation.h"
+#include "prepare/takeover.h"
 
 #define CMDLINE_MAX_BYTES ((size_t)1 << 16)
 
@@ -25,6 +27,7 @@ struct setup {
 	struct kexec_state kexec;
 	struct memory_map map;
 	bool has_map;
+	struct err map_err;
 	enum boot_loader boot_loader;
 	struct parameters parameters;
 };
@@ -58,7 +61,8 @@ static int setup_look(struct setup *setup, struct err *err)
 	if (!setup->cmdline)
 		return err_nomem(err);
 	kexec_look(setup->options->root, &setup->kexec);
-	setup->has_map = memory_map_read(setup->options->root, &setup->map, NULL) == 0;
+	setup->has_map =
+		memory_map_read(setup->options->root, &setup->map, &setup->map_err) == 0;
 	setup->boot_loader = setup->options->has_boot_loader
 				     ? setup->options->boot_loader
 				     : boot_loader_find(setup->plan);
@@ -164,6 +168,72 @@ static int plan_reservation(struct setup *setup, struct err *err)
 	return r;
 }
 
+/* ---- what is asked for beside ---- */
+
+/* Only smaller, and only while nothing is loaded: Linux kernel/crash_core.c,
+ * crash_shrink_memory(). */
+static int plan_give_back(struct setup *setup, struct err *err)
+{
+	static const char file[] = "/sys/kernel/kexec_crash_size";
+	struct reservation reservation;
+	char value[32];
+
+	if (setup->kexec.is_loaded)
+		return err_set(
+			err, ERR_REFUSED,
+			"a crash kernel is loaded in the memory that would be given "
+			"back: 'epitaph disarm' first, and arm again afterwards");
+	reservation_measure(setup->options->root, setup->release, setup->config,
+			    setup->log, &reservation);
+	if (!reservation.has_kernel || reservation.is_image_guess)
+		return err_set(
+			err, ERR_REFUSED,
+			"how much is needed is not known (%s), so nothing is given "
+			"back",
+			reservation.guess_reason);
+	if (setup->kexec.reserved_bytes <= reservation.size_bytes) {
+		setup_plan_note(setup->plan,
+				"give back      nothing: what is reserved is "
+				"needed");
+		return 0;
+	}
+	snprintf(value, sizeof(value), "%llu",
+		 (unsigned long long)reservation.size_bytes);
+	return setup_plan_set(setup->plan, file, value, true,
+			      "the rest is the system's again", err);
+}
+
+static int plan_notifiers(struct setup *setup, struct err *err)
+{
+	static const char why[] =
+		"pstore is written before the crash kernel starts: a second copy of the "
+		"last words; what hangs there costs the capture";
+	int r = parameters_add(&setup->parameters, err, why,
+			       "crash_kexec_post_notifiers");
+
+	return r < 0 ? r
+		     : setup_plan_set(
+			       setup->plan,
+			       "/sys/module/kernel/parameters/crash_kexec_post_notifiers",
+			       "Y", false, why, err);
+}
+
+static int plan_pstore(struct setup *setup, bool captures, struct err *err)
+{
+	struct pstore_machine machine = {
+		.release = setup->release,
+		.cmdline = setup->cmdline,
+		.map = setup->has_map ? &setup->map : NULL,
+		.map_reason = err_text(&setup->map_err),
+		.takes_dollar = boot_loader_takes_dollar(setup->boot_loader),
+		.captures = captures,
+		.has_notifiers = setup->options->post_notifiers,
+	};
+
+	return pstore_plan(setup->options->pstore, &machine, &setup->parameters,
+			   setup->plan, err);
+}
+
 /* ---- all of it ---- */
 
 static int setup_all(struct setup *setup, struct err *err)
@@ -172,8 +242,21 @@ static int setup_all(struct setup *setup, struct err *err)
 			strcmp(setup->options->crashkernel, "none") != 0;
 	int r = setup_look(setup, err);
 
+	if (r == 0 && setup->options->from)
+		r = takeover_plan(setup->options->from, setup->plan, err);
+	else if (r == 0)
+		takeover_warn(setup->plan);
 	if (r == 0)
 		r = plan_reservation(setup, err);
+	if (r == 0)
+		r = plan_pstore(setup, captures, err);
+	if (r == 0 && setup->options->post_notifiers)
+		r = plan_notifiers(setup, err);
+	if (r == 0 && setup->options->console)
+		r = console_plan(setup->options->console, setup->cmdline,
+				 &setup->parameters, setup->plan, err);
+	if (r == 0 && setup->options->give_back)
+		r = plan_give_back(setup, err);
 	if (r == 0)
 		r = boot_loader_plan(setup->boot_loader, &setup->parameters, setup->plan,
 				     err);
@@ -201,6 +284,7 @@ int setup_make(const struct setup_options *options, const struct config *config,
 	setup_done(setup);
 	if (r < 0)
 		return r;
+	setup_plan_tidy(plan);
 	*ret = take_ptr(plan);
 	return 0;
 }

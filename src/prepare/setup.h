@@ -13,6 +13,7 @@
 #include "prepare/boot_loader.h"
 #include "prepare/config.h"
 #include "prepare/panic_policy.h"
+#include "prepare/pstore_setup.h"
 #include "prepare/setup_plan.h"
 
 struct setup_options {
@@ -21,6 +22,11 @@ struct setup_options {
 	enum panic_preset preset;
 	bool has_boot_loader; /* else it is looked for */
 	enum boot_loader boot_loader;
+	enum pstore_choice pstore;
+	bool post_notifiers; /* pstore is written before the crash kernel starts */
+	const char *console; /* NULL: as it is */
+	const char *from;    /* another tool's file, as that machine names it */
+	bool give_back;	     /* what is reserved beyond what is needed, now */
 };
 
 /* Looks, and changes nothing. */

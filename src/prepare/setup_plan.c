@@ -112,6 +112,34 @@ static void change_drop_if_none(struct setup_plan *plan, struct setup_change *ch
 	plan->change_count--;
 }
 
+size_t setup_plan_count(const struct setup_plan *plan)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->change_count; i++)
+		count += !file_state_equal(&plan->changes[i].before,
+					   &plan->changes[i].after);
+	return count;
+}
+
+void setup_plan_tidy(struct setup_plan *plan)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->change_count; i++) {
+		struct setup_change *change = &plan->changes[i];
+
+		if (file_state_equal(&change->before, &change->after)) {
+			change_done(change);
+			continue;
+		}
+		if (kept != i)
+			plan->changes[kept] = *change;
+		kept++;
+	}
+	plan->change_count = kept;
+}
+
 static int change_set_why(struct setup_change *change, const char *fmt, va_list ap,
 			  struct err *err) PRINTF(2, 0);
 static int change_set_why(struct setup_change *change, const char *fmt, va_list ap,

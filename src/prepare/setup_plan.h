@@ -70,10 +70,16 @@ static inline void setup_plan_freep(struct setup_plan **plan)
 }
 #define _cleanup_setup_plan _cleanup_(setup_plan_freep)
 
+/* How many files will be others than they are. */
+size_t setup_plan_count(const struct setup_plan *plan);
+
+/* Takes out what changes nothing: files that were only looked at. */
+void setup_plan_tidy(struct setup_plan *plan);
+
 /* Nothing to do? Notes don't count, and below a root nothing but files is changed. */
 static inline bool setup_plan_is_empty(const struct setup_plan *plan)
 {
-	return !plan->change_count &&
+	return !setup_plan_count(plan) &&
 	       (plan->root[0] || (!plan->step_count && !plan->setting_count));
 }
 

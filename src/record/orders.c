@@ -13,7 +13,7 @@
 
 static const char *const mode_names[] = { "full", "dmesg" };
 static const char *const end_names[] = { "reboot", "poweroff", "halt" };
-static const char *const codec_names[] = { "zstd", "zlib", "lzo", "none" };
+static const char *const codec_names[] = { "zstd", "zlib", "lzo", "snappy", "none" };
 static const char *const step_names[] = { "target", "dmesg", "report", "dump" };
 
 void orders_init(struct orders *orders)
@@ -271,7 +271,7 @@ static int orders_parse_dump(const json_t *root, struct orders *ret, struct err 
 				 err);
 	if (r == 0 && name_find(codec_names, ARRAY_SIZE(codec_names), ret->codec) < 0)
 		r = err_set(err, ERR_INVALID,
-			    "'codec' is '%s', not one of zstd, zlib, lzo, none",
+			    "'codec' is '%s', not one of zstd, zlib, lzo, snappy, none",
 			    ret->codec);
 	if (r == 0)
 		r = orders_parse_int(object, "codec_level", ORDERS_CODEC_LEVEL_MIN,

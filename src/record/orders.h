@@ -45,7 +45,7 @@ struct orders {
 	enum orders_end end;
 	struct orders_target target;
 	int dump_level; /* makedumpfile's -d */
-	char codec[16]; /* "zstd", "zlib", "lzo", "none" */
+	char codec[16]; /* "zstd", "zlib", "lzo", "snappy", "none" */
 	int codec_level;
 	uint32_t step_timeout_s[4]; /* target, dmesg, report, dump: see capture */
 	uint32_t total_timeout_s;

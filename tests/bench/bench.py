@@ -38,8 +38,8 @@ import huge    # noqa: E402
 
 LEVEL = 31
 MIB = 1 << 20
-THEIRS = {'zstd': '-z', 'zlib': '-c', 'lzo': '-l'}
-OURS = ('zstd', 'zstd:1', 'zlib', 'zlib:2', 'lzo', 'none')
+THEIRS = {'zstd': '-z', 'zlib': '-c', 'lzo': '-l', 'snappy': '-p'}
+OURS = ('zstd', 'zstd:1', 'zlib', 'zlib:1', 'lzo', 'snappy', 'none')
 HUGE_GIB = (256, 1024, 4096)
 FIGURES = ('wall_s', 'cpu_s', 'rss_mib', 'own_mib', 'size_mib')
 

@@ -17,11 +17,13 @@ import stat
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from check import EPITAPH, UPDATE, Machine, bzimage
 
 EXPECTED = Path(__file__).resolve().parent / 'setup'
+MEMORY = '/dev/shm'
 PRESETS = ('server', 'desktop', 'debugging')
 IOMEM = '''00000000-00000fff : Reserved
 00001000-0009fbff : System RAM
@@ -356,8 +358,242 @@ def test_journal(m):
     assert snapshot(m.root) == before
 
 
+def test_takeover(m):
+    debian12_kdump_tools(m)
+    m.write('etc/default/kdump-tools', '''# kdump-tools configuration
+USE_KDUMP=1
+KDUMP_KERNEL=/var/lib/kdump/vmlinuz
+KDUMP_COREDIR="/srv/crash" # where
+KDUMP_FAIL_CMD='poweroff -f'
+MAKEDUMP_ARGS="-c -d 17"
+KDUMP_NUM_DUMPS=5
+KDUMP_CMDLINE_APPEND="reset_devices systemd.unit=x.service nr_cpus=1 irqpoll pci=nomsi"
+KDUMP_INITRD=`ls`
+SSH="user@host"
+HOSTTAG=ip
+''')
+    before = snapshot(m.root)
+    out = setup(m, '--dry-run')
+    assert '--from /etc/default/kdump-tools' in out, out
+    out = setup(m, '--yes', '--from', '/etc/default/kdump-tools')
+    compare('takeover_kdump_tools.txt', out)
+    text = (m.root / 'etc/epitaph.conf').read_text()
+    assert text == '''[archive]
+path = /srv/crash
+keep = 5
+
+[capture]
+end = poweroff
+level = 17
+codec = zlib
+
+[kernel]
+cmdline_append = pci=nomsi
+''', text
+    assert not os.path.lexists(m.root / 'etc/systemd/system/multi-user.target.wants/kdump-tools.service')
+    assert 'USE_KDUMP=0\n' in (m.root / 'etc/default/kdump-tools').read_text()
+    code, rows = m.check('--root', 'machine')
+    assert rows['other-tool'] == 'ok', rows
+    assert 'nothing to do' in setup(m, '--yes', '--from', '/etc/default/kdump-tools')
+    setup(m, '--undo', '--yes')
+    assert snapshot(m.root) == before
+    # what is in epitaph.conf already is the user's
+    m.write('etc/epitaph.conf', '# mine\n[capture]\n  level = 31\nmode=dmesg\n')
+    setup(m, '--yes', '--from', '/etc/default/kdump-tools')
+    text = (m.root / 'etc/epitaph.conf').read_text()
+    assert text == '''# mine
+[capture]
+  level = 31
+mode=dmesg
+end = poweroff
+codec = zlib
+
+[archive]
+path = /srv/crash
+keep = 5
+
+[kernel]
+cmdline_append = pci=nomsi
+''', text
+    err = m.run('check', '--root', 'machine')[2]
+    assert err == '', err
+
+
+def test_takeover_fedora(m):
+    fedora41(m)
+    m.service('kdump.service')
+    m.write('proc/self/mountinfo', '21 1 8:1 / / rw - ext4 /dev/sda1 rw\n'
+            '22 1 8:3 / /data rw - xfs /dev/sda3 rw\n')
+    m.link('dev/disk/by-uuid/1234', '../../sda3')
+    m.write('etc/kdump.conf', '''# a comment
+auto_reset_crashkernel yes
+xfs UUID=1234
+path /kdump
+core_collector makedumpfile -l --message-level 7 -d31
+final_action halt
+failure_action shell
+extra_modules gfs2
+ssh user@host
+dracut_args --omit-drivers "x y"
+''')
+    before = snapshot(m.root)
+    compare('takeover_kdump_conf.txt', setup(m, '--yes', '--from', '/etc/kdump.conf'))
+    text = (m.root / 'etc/epitaph.conf').read_text()
+    assert 'path = /data/kdump\n' in text and 'codec = lzo\n' in text and 'end = halt\n' in text, text
+    setup(m, '--undo', '--yes')
+    assert snapshot(m.root) == before
+    assert 'none of /etc/default' in setup(m, '--from', '/etc/default/grub', '--yes', code=1)
+    assert 'no \'' in setup(m, '--from', '/etc/nothing', '--yes', code=1)
+
+
+def test_takeover_suse(m):
+    opensuse(m)
+    m.service('kdump.service')
+    m.service('kdump-early.service', 'basic.target')
+    m.write('etc/sysconfig/kdump', '''KDUMP_CPUS=""
+KDUMP_SAVEDIR="file:///var/crash"
+KDUMP_DUMPLEVEL="31"
+KDUMP_DUMPFORMAT="none"
+KDUMP_KEEP_OLD_DUMPS="-1"
+KDUMP_IMMEDIATE_REBOOT="no"
+KDUMP_SMTP_SERVER="mail"
+KDUMP_COMMANDLINE_APPEND="quiet nousb"
+''')
+    before = snapshot(m.root)
+    compare('takeover_suse.txt', setup(m, '--yes', '--from', '/etc/sysconfig/kdump'))
+    text = (m.root / 'etc/epitaph.conf').read_text()
+    assert 'mode = dmesg\n' in text and 'end = halt\n' in text and 'keep' not in text, text
+    setup(m, '--undo', '--yes')
+    assert snapshot(m.root) == before
+
+
+def test_ramoops(m):
+    ubuntu2404(m)
+    before = snapshot(m.root)
+    config_file = 'boot/config-6.8.0-45-generic'
+    m.write(config_file, 'CONFIG_PSTORE_RAM=m\nCONFIG_PSTORE_CONSOLE=y\n')
+    out = setup(m, '--yes', '--pstore', 'ramoops')
+    assert '--post-notifiers' in out, out
+    # below the ACPI tables: 0xbf000000 - 2 MiB is free only above; the top of RAM is
+    words = sourced(m, 'GRUB_CMDLINE_LINUX').split()
+    assert words[-5:] == ['memmap=2M\\$0xbfc00000', 'ramoops.mem_address=0xbfc00000',
+                          'ramoops.mem_size=0x200000', 'ramoops.record_size=0x40000',
+                          'ramoops.console_size=0x40000'], words
+    assert 'ramoops\n' in (m.root / 'etc/modules-load.d/epitaph.conf').read_text()
+    # the next boot: nothing is chosen anew, and a plain setup leaves it
+    m.write('proc/cmdline', 'ramoops.mem_address=0xbfc00000\n')
+    m.write('proc/iomem', IOMEM.replace('bffdffff', 'bfbfffff'))
+    assert 'nothing to do' in setup(m, '--yes', '--pstore', 'ramoops')
+    setup(m, '--yes')
+    assert sourced(m, 'GRUB_CMDLINE_LINUX').split() == words
+    setup(m, '--undo', '--yes')
+    (m.root / config_file).unlink()
+    base(m, '6.8.0-45-generic', 'root=/dev/sda1 ro quiet')
+    assert snapshot(m.root) == before
+    # by name where the kernel has it; without a '$' where it can't be handed through
+    m.write('boot/System.map-6.8.0-45-generic', 'ffffffff81000000 T reserve_mem_find_by_name\n')
+    setup(m, '--yes', '--pstore', 'ramoops', '--post-notifiers')
+    words = sourced(m, 'GRUB_CMDLINE_LINUX').split()
+    assert words[1:4] == ['reserve_mem=2M:4096:epitaph', 'ramoops.mem_name=epitaph',
+                          'ramoops.record_size=0x40000'], words
+    assert words[4] == 'crash_kexec_post_notifiers'
+    setup(m, '--undo', '--yes')
+    (m.root / 'boot/System.map-6.8.0-45-generic').unlink()
+    m.write('proc/iomem', '00000000-00000000 : System RAM\n')
+    assert 'to root only' in setup(m, '--yes', '--pstore', 'ramoops', code=1)
+
+
+def test_ramoops_bls(m):
+    fedora41(m)
+    setup(m, '--yes', '--pstore', 'ramoops')
+    entries = [p.read_text() for p in (m.root / 'boot/loader/entries').iterdir()]
+    assert all(' memmap=2M%0xbfc00000-1+2 ramoops.mem_address=0xbfc00000 ' in e for e in entries)
+
+
+def test_firmware_pstore(m):
+    opensuse(m)
+    m.write('sys/firmware/efi/x')
+    m.write('sys/module/efi_pstore/parameters/pstore_disable', 'Y\n')
+    setup(m, '--yes')
+    assert ' efi_pstore.pstore_disable=0"' in (m.root / 'etc/default/grub').read_text()
+    assert 'nothing to do' in setup(m, '--yes')
+
+
+def test_serial(m):
+    opensuse(m)
+    assert 'no serial port' in setup(m, '--yes', '--console', 'serial', code=1)
+    m.write('proc/tty/driver/serial', 'serinfo:1.0 driver revision:\n0: uart:unknown port:000003F8 irq:4\n'
+            '1: uart:16550A port:000002F8 irq:3 tx:0 rx:0\n')
+    setup(m, '--yes', '--console', 'serial')
+    text = (m.root / 'etc/default/grub').read_text()
+    assert 'console=ttyS1,115200n8 console=tty0"' in text, text
+    assert 'nothing to do' in setup(m, '--yes', '--console', 'serial')
+    setup(m, '--yes', '--console', 'serial:ttyS1,57600n8')
+    text = (m.root / 'etc/default/grub').read_text()
+    assert '115200' not in text and 'console=ttyS1,57600n8' in text, text
+    for wrong in ('serial:sda', 'serial:ttyS0 init=/bin/sh', 'parallel', 'serial:'):
+        setup(m, '--yes', '--console', wrong, code=1 if wrong != 'serial:' else 0)
+
+
+def test_netconsole(m):
+    debian11(m)
+    m.write('etc/udev/x')
+    m.write('proc/net/route', 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n'
+            'enp1s0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n'
+            'enp1s0\t000200C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n')
+    m.write('proc/net/fib_trie', 'Local:\n  |-- 127.0.0.1\n   /32 host LOCAL\n     |-- 192.0.2.7\n'
+            '        /32 host LOCAL\n     |-- 192.0.2.255\n        /32 link BROADCAST\n')
+    arp = ('IP address HW type Flags HW address Mask Device\n'
+           '192.0.2.1 0x1 0x2 52:54:00:00:00:01 * enp1s0\n192.0.2.9 0x1 0x2 52:54:00:00:00:09 * enp1s0\n')
+    m.write('proc/net/arp', arp)
+    for host, mac in (('192.0.2.9', '09'), ('198.51.100.5', '01')):  # beside us; behind the gateway
+        setup(m, '--yes', '--console', f'netconsole:{host}:5555')
+        options = (m.root / 'etc/modprobe.d/epitaph-netconsole.conf').read_text()
+        assert (f'netconsole=6665@192.0.2.7/enp1s0,5555@{host}/52:54:00:00:00:{mac}\n') in options, options
+        rule = (m.root / 'etc/udev/rules.d/90-epitaph-netconsole.rules').read_text()
+        assert 'ENV{INTERFACE}=="enp1s0"' in rule, rule
+        setup(m, '--undo', '--yes')
+    for wrong in ('logs.example.org', '192.0.2.9:0', '192.0.2.9:70000', '192.0.2.9:1x', ''):
+        assert 'no address' in setup(m, '--yes', '--console', 'netconsole:' + wrong, code=1)
+    assert 'does not answer' in setup(m, '--yes', '--console', 'netconsole:192.0.2.20', code=1)
+
+
+def test_give_back(m):
+    debian11(m)
+    m.write('sys/kernel/kexec_crash_size', f'{256 << 20}\n')
+    m.write('sys/kernel/kexec_crash_loaded', '1\n')
+    assert 'disarm' in setup(m, '--yes', '--give-back', code=1)
+    m.write('sys/kernel/kexec_crash_loaded', '0\n')
+    assert 'not known' in setup(m, '--yes', '--give-back', code=1)
+
+
+def test_reboot(m):
+    debian11(m)
+    m.write('proc/cmdline', 'BOOT_IMAGE=/vmlinuz root=/dev/sda1 ro dyndbg="a b" initrd=x quiet\n')
+
+    def reboot(*words):
+        return m.run('reboot', '--root', 'machine', '--dry-run', *words)
+    code, _, err = reboot()
+    assert code == 1 and 'no initramfs' in err, err
+    m.write('boot/initrd.img-5.10.0-32-amd64', 'x')
+    code, out, err = reboot()
+    assert (code, err) == (0, ''), err
+    assert "5.10.0-32-amd64, 'machine/boot/vmlinuz-5.10.0-32-amd64'" in out, out
+    assert 'command line   root=/dev/sda1 ro dyndbg="a b" quiet\n' in out, out
+    m.write('boot/vmlinuz-6.9', bzimage('6.9'))
+    out = reboot('6.9', '--initrd', 'none', '--cmdline', 'root=/dev/sdb')[1]
+    assert '6.9' in out and 'initramfs      none' in out and 'root=/dev/sdb\n' in out, out
+    assert '6.9,' in reboot('/boot/vmlinuz-6.9', '--initrd', 'none')[1]
+    for code, words in ((1, ['7.0']), (1, ['/boot/none']), (1, ['--initrd', '/nowhere']),
+                        (1, ['--cmdline', 'x' * 3000]), (2, ['a', 'b'])):
+        assert reboot(*words)[0] == code, words
+    assert m.run('reboot', '--root', 'machine')[0] == 2
+
+
 TESTS = (test_grub_reads_it, test_changed_since, test_in_use_since, test_modes_stay, test_refused,
-         test_links, test_unwritable, test_broken_shell, test_journal)
+         test_links, test_unwritable, test_broken_shell, test_journal,
+         test_takeover, test_takeover_fedora, test_takeover_suse, test_ramoops, test_ramoops_bls,
+         test_firmware_pstore, test_serial, test_netconsole, test_give_back, test_reboot)
 
 
 def main():
@@ -366,12 +602,15 @@ def main():
     failed = 0
     for test, *arguments in [(check_machine, make) for make in MACHINES] + [(t,) for t in TESTS]:
         name = (arguments[0] if arguments else test).__name__
-        with tempfile.TemporaryDirectory() as top:
+        # in memory: each file that is written is fsynced
+        with tempfile.TemporaryDirectory(dir=MEMORY if os.path.isdir(MEMORY) else None) as top:
             try:
                 test(Machine(top), *arguments)
             except (AssertionError, OSError, KeyError, ValueError) as error:
                 failed += 1
-                print(f'{name}: {error}')
+                print(f'{name}: {error!s}')
+                if not str(error):
+                    traceback.print_exc()
     print(f'{len(MACHINES) + len(TESTS) - failed} passed, {failed} failed')
     return 1 if failed else 0
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The questions to one dump: ps --long, files, mounts, net, struct, sym, read.
+"""The questions to one dump: ps --long, files, mounts, net, slab, zones, irq, work, timers, sys,
+disks, struct, sym, read.
 
     questions.py LABDIR EPITAPH [--no-drgn]
 
@@ -21,6 +22,13 @@ import assets  # noqa: E402
 
 DRGN_SCRIPT = r'''
 import json
+from drgn import Object, TypeKind, container_of
+from drgn.helpers.linux.cpumask import for_each_online_cpu
+from drgn.helpers.linux.idr import idr_for_each
+from drgn.helpers.linux.list import hlist_for_each_entry, list_for_each_entry
+from drgn.helpers.linux.mmzone import for_each_online_pgdat
+from drgn.helpers.linux.percpu import per_cpu
+from drgn.helpers.linux.rbtree import rbtree_inorder_for_each_entry
 from drgn.helpers.linux.fs import d_path, for_each_file, for_each_mount, mount_dst, \
     mount_fstype, mount_src
 from drgn.helpers.linux.net import for_each_netdev
@@ -64,6 +72,72 @@ values = {}
 for name in ("panic_timeout", "jiffies_64", "nr_cpu_ids"):
     values[name] = [prog[name].address_, prog.read(prog[name].address_, 4).hex()]
 init = prog["init_task"]
+
+SYSCTLS = {"kernel.panic": "panic_timeout", "kernel.panic_on_oops": "panic_on_oops",
+           "kernel.hung_task_panic": "sysctl_hung_task_panic",
+           "kernel.hung_task_timeout_secs": "sysctl_hung_task_timeout_secs",
+           "kernel.softlockup_panic": "softlockup_panic", "kernel.oops_limit": "oops_limit",
+           "vm.panic_on_oom": "sysctl_panic_on_oom", "kernel.watchdog_thresh": "watchdog_thresh",
+           "crash_kexec_post_notifiers": "crash_kexec_post_notifiers"}
+
+caches = {}
+for cache in list_for_each_entry("struct kmem_cache", prog["slab_caches"].address_of_(), "list"):
+    sums = [0, 0, 0]
+    for i in range(prog["nr_node_ids"].value_()):
+        try:
+            node = cache.node[i]
+        except AttributeError:
+            node = cache.per_node[i].node
+        if node:
+            sums[0] += node.nr_slabs.counter.value_()
+            sums[1] += node.total_objects.counter.value_()
+            try:
+                slabs = list(list_for_each_entry("struct slab", node.partial.address_of_(),
+                                                 "slab_list"))
+            except LookupError:
+                slabs = list(list_for_each_entry("struct page", node.partial.address_of_(),
+                                                 "slab_list"))
+            sums[2] += sum(slab.objects.value_() - slab.inuse.value_() for slab in slabs)
+    caches[hex(cache.value_())] = [cache.name.string_().decode(), cache.size.value_(), *sums]
+
+zones = []
+for pgdat in for_each_online_pgdat(prog):
+    for zone in pgdat.node_zones:
+        if zone.present_pages:
+            zones.append([zone.name.string_().decode(),
+                          max(zone.vm_stat[prog["NR_FREE_PAGES"]].counter.value_(), 0),
+                          [area.nr_free.value_() for area in zone.free_area]])
+
+CPUS = list(for_each_online_cpu(prog))
+
+def bases(cpu):
+    array = per_cpu(prog["timer_bases"], cpu)
+    return list(array) if array.type_.kind == TypeKind.ARRAY else [array]
+
+def function(pointer):
+    return prog.symbol(pointer.value_()).name
+
+timers = []
+for cpu in CPUS:
+    for base in bases(cpu):
+        for head in base.vectors:
+            for timer in hlist_for_each_entry("struct timer_list", head.address_of_(), "entry"):
+                timers.append([cpu, hex(timer.value_()), timer.expires.value_(),
+                               function(timer.function)])
+    for base in per_cpu(prog["hrtimer_bases"], cpu).clock_base:
+        for timer in rbtree_inorder_for_each_entry(
+                "struct hrtimer", base.active.rb_root.rb_root.address_of_(), "node.node"):
+            timers.append([cpu, hex(timer.value_()), timer.node.expires.value_(),
+                           function(timer.function)])
+
+softirqs = [[per_cpu(prog["kstat"], cpu).softirqs[i].value_() for cpu in CPUS]
+            for i in range(len(per_cpu(prog["kstat"], CPUS[0]).softirqs))]
+pools = {}
+for index, entry in idr_for_each(prog["worker_pool_idr"].address_of_()):
+    pool = Object(prog, "struct worker_pool *", entry)
+    pools[index] = [pool.cpu.value_(), pool.nr_workers.value_(), pool.nr_idle.value_(),
+                    sorted(work.value_() for work in list_for_each_entry(
+                        "struct work_struct", pool.worklist.address_of_(), "entry"))]
 print(json.dumps({
     "tasks": tasks,
     "mounts": [[mount_src(m).decode(), mount_dst(m).decode(), mount_fstype(m).decode()]
@@ -72,7 +146,17 @@ print(json.dumps({
                 for d in for_each_netdev(prog["init_net"].address_of_())],
     "structs": {name: [prog.type("struct " + name).size, list(members(prog.type("struct " + name)))]
                 for name in STRUCTS},
-    "values": values,
+    "values": values, "caches": caches, "zones": zones, "timers": sorted(timers),
+    "sysctls": {name: int(prog[symbol].value_()) for name, symbol in SYSCTLS.items()},
+    "load": [round(load.value_() / 2048, 2) for load in prog["avenrun"]],
+    "disks": sorted([bdev.bd_dev.value_() >> 20, bdev.bd_dev.value_() & 0xfffff,
+                     bdev.bd_disk.disk_name.string_().decode()]
+                    for bdev in (container_of(inode, "struct bdev_inode", "vfs_inode").bdev
+                                 for inode in list_for_each_entry(
+                                     "struct inode",
+                                     prog["blockdev_superblock"].s_inodes.address_of_(),
+                                     "i_sb_list")) if bdev.bd_disk),
+    "softirqs": softirqs, "pools": pools,
     "init": {"flags": init.flags.value_(), "prio": init.prio.value_(), "pid": init.pid.value_(),
              "se.load.weight": init.se.load.weight.value_(),
              "comm": init.comm.string_().decode()}}))
@@ -87,6 +171,15 @@ CALLS = {'lab:nanosleep': {'clock_nanosleep'}, 'lab:poll': {'poll'}, 'lab:epoll'
 NUMBERS = {'read': 0, 'poll': 7, 'pause': 34, 'recvfrom': 45, 'vfork': 58, 'wait4': 61,
            'flock': 73, 'rt_sigtimedwait': 128, 'futex': 202, 'clock_nanosleep': 230,
            'epoll_wait': 232}
+# arm64 has fewer calls, and others' numbers (include/uapi/asm-generic/unistd.h).
+ARM64_CALLS = {'lab:poll': {'ppoll'}, 'lab:epoll': {'epoll_pwait'}, 'lab:pause': {'ppoll'},
+               'lab:anon': {'ppoll'}, 'lab:state_D': {'clone'}}
+ARM64_NUMBERS = {'read': 63, 'ppoll': 73, 'recvfrom': 207, 'clone': 220, 'wait4': 260,
+                 'flock': 32, 'rt_sigtimedwait': 137, 'futex': 98, 'clock_nanosleep': 115,
+                 'epoll_pwait': 22}
+
+# What reading all of /proc/PID filled after slabinfo was read.
+FILLED_SINCE = {'proc_inode_cache', 'dentry', 'lsm_inode_cache', 'pid', 'filp', 'cred_jar'}
 
 
 class Check:
@@ -132,13 +225,16 @@ class Check:
 
     def check_calls(self, tasks):
         wrong, compared = [], 0
+        is_arm64 = '-arm64' in self.lab.name
+        calls = {**CALLS, **ARM64_CALLS} if is_arm64 else CALLS
+        numbers = ARM64_NUMBERS if is_arm64 else NUMBERS
         for task in tasks:
             call = task.get('syscall', {})
-            wanted = CALLS.get(task['comm'])
+            wanted = calls.get(task['comm'])
             if wanted is None:
                 continue
             compared += 1
-            if call.get('name') not in wanted or call['number'] != NUMBERS[call['name']]:
+            if call.get('name') not in wanted or call['number'] != numbers[call['name']]:
                 wrong.append(f"{task['pid']} {task['comm']}: {call}")
         self.check("the calls that the lab's tasks are in", wrong if compared > 40 else
                    [f'only {compared} tasks'], f'{compared} tasks')
@@ -233,6 +329,120 @@ class Check:
             self.check('drgn: the same interfaces', [] if ours == self.peer['devices'] else
                        [ours, self.peer['devices']])
 
+    # --- slab, zones ------------------------------------------------------------------------
+
+    def check_slab(self):
+        caches = self.json('slab')['caches']
+        ours = {cache['name']: cache for cache in caches}
+        wrong, compared = [], 0
+        for line in (self.lab / 'slabinfo.txt').read_text().splitlines()[2:]:
+            name, used, objects, size, per_slab, pages = line.split()[:6]
+            cache = ours.get(name)
+            if not cache:
+                wrong.append(f'{name} is missing')
+                continue
+            compared += 1
+            if name in FILLED_SINCE and cache['objects'] >= int(objects):
+                continue
+            near = int(objects) // 8 + 8 * int(per_slab)  # what came and went since
+            if [cache['object_bytes'], cache['objects_per_slab'], cache['slab_bytes']] != \
+                    [int(size), int(per_slab), int(pages) * 4096] or \
+                    abs(cache['objects'] - int(objects)) > near or \
+                    abs(cache['used'] - int(used)) > near:
+                wrong.append(f'{cache}: {line}')
+        self.check('slab caches as /proc/slabinfo', wrong, f'{compared} caches')
+        if self.peer:
+            found = {c['address']: [c['name'], c['object_bytes'], c['slabs'], c['objects'],
+                                    c['objects'] - c['used']] for c in caches}
+            self.check('drgn: the same slab caches', [
+                f'{found.get(key)}: {cache}' for key, cache in self.peer['caches'].items()
+                if found.get(key) != cache] or
+                ([] if len(found) == len(self.peer['caches']) else [len(found)]))
+
+    def check_zones(self):
+        zones = self.json('zones')['zones']
+        text = (self.lab / 'zoneinfo.txt').read_text()
+        wrong = []
+        for zone in zones:
+            part = text.split(f"Node {zone['node']}, zone {zone['name']:>8}\n")[1]
+            then = {key: int(re.search(rf'^ +{key} +(\d+)$', part, re.M)[1]) for key in
+                    ('min', 'low', 'high', 'spanned', 'present', 'managed', 'start_pfn:')}
+            then['start_pfn'] = then.pop('start_pfn:')
+            wrong += [f"{zone['name']} {key}: {zone[key]}: {value}" for key, value in
+                      then.items() if zone[key] != value]
+        self.check('zones as /proc/zoneinfo', wrong if zones else ['none'], f'{len(zones)} zones')
+        if self.peer:
+            ours = [[z['name'], z['free'], z['free_blocks']] for z in zones]
+            self.check('drgn: the same free pages', [] if ours == self.peer['zones'] else
+                       [ours, self.peer['zones']])
+
+    # --- sys, disks -------------------------------------------------------------------------
+
+    def check_sys(self):
+        system = self.json('sys')
+        then = float((self.lab / 'uptime.txt').read_text().split()[0])
+        self.check('uptime goes on from /proc/uptime', [] if then - 0.1 <= system['uptime_ms'] / 1000
+                   < then + 120 else [f"{system['uptime_ms']} {then}"])
+        self.check('panic_on_oops as the lab sets it', [] if
+                   system['sysctls']['kernel.panic_on_oops'] == 1 else [system['sysctls']])
+        disks = self.json('disks')['disks']
+        sizes = {disk['disk']: disk['size_bytes'] for disk in disks if not disk['partition']}
+        self.check("the lab's disk", [] if sizes.get('vda') == 256 << 20 else [disks])
+        if not self.peer:
+            return
+        self.check('drgn: the same sysctls', [
+            f"{name} {system['sysctls'].get(name)}: {value}" for name, value in
+            self.peer['sysctls'].items() if system['sysctls'].get(name) != value])
+        self.check('drgn: the same load', [] if all(
+            abs(ours - peer) < 0.02 for ours, peer in
+            zip(system['load_average'], self.peer['load'])) else [system, self.peer['load']])
+        ours = [[disk['major'], disk['minor'], disk['disk']] for disk in disks]
+        self.check('drgn: the same disks', [] if ours == self.peer['disks'] else
+                   [ours, self.peer['disks']])
+
+    # --- irq, work, timers ------------------------------------------------------------------
+
+    def check_irq(self):
+        irq = self.json('irq')
+        ours = {each['irq']: each for each in irq['irqs']}
+        wrong, compared = [], 0
+        for line in (self.lab / 'interrupts.txt').read_text().splitlines()[1:]:
+            number, *rest = line.split()
+            if not number[:-1].isdigit():
+                continue
+            compared += 1
+            each = ours.get(int(number[:-1]))
+            counts = [int(word) for word in rest[:len(irq['cpus'])]]
+            if not each or each['chip'] != rest[len(counts)] or \
+                    ', '.join(rest[len(counts) + 2:]) != each.get('actions', '') or \
+                    any(now < then for now, then in zip(each['counts'], counts)):
+                wrong.append(f'{each}: {line}')
+        self.check('interrupts as /proc/interrupts', wrong if compared else ['none'],
+                   f'{compared} interrupts')
+        if self.peer:
+            counts = [each['counts'] for each in irq['softirqs']]
+            self.check('drgn: the same softirqs', [] if counts == self.peer['softirqs'] else
+                       [counts, self.peer['softirqs']])
+
+    def check_timers(self):
+        timers = self.json('timers')['timers']
+        details = {timer.get('detail', '').split(' ', 2)[-1] for timer in timers
+                   if timer['function'] == 'hrtimer_wakeup'}
+        self.check("whom a sleeper's timer wakes", [] if 'lab:nanosleep' in details else
+                   [details])
+        if not self.peer:
+            return
+        ours = sorted([t['cpu'], t['address'], t['expires'], t['function'].split(' ')[0]]
+                      for t in timers)
+        self.check('drgn: the same timers', [
+            each for each in ours + self.peer['timers']
+            if (each in ours) != (each in self.peer['timers'])], f'{len(ours)} timers')
+        pools = {str(pool['id']): [pool['cpu'], pool['workers'], pool['idle'], sorted(
+            int(work['address'], 16) for work in pool['works'] if not work['running'])]
+            for pool in self.json('work')['pools']}
+        self.check('drgn: the same workers and works', [] if pools == self.peer['pools'] else
+                   [pools, self.peer['pools']], f'{len(pools)} pools')
+
     # --- struct, sym, read --------------------------------------------------------------------
 
     def check_struct(self):
@@ -292,6 +502,11 @@ def main():
     check.check_files()
     check.check_mounts()
     check.check_net()
+    check.check_slab()
+    check.check_zones()
+    check.check_sys()
+    check.check_irq()
+    check.check_timers()
     check.check_struct()
     check.check_symbols()
     print(f'{check.passed} passed, {check.failed} failed')

@@ -6,8 +6,8 @@
  *	"odd 16 list:list_head@0 bit:u4@8.3 name:c8@8"
  *
  * A member is NAME:TYPE@OFFSET. TYPE is *, u8, u16, u32, u64, s32, s64, bN (N bytes in an
- * array), cN (N characters), aN (N pointers), or an earlier struct's name; u3@8.2 are 3
- * bits at bit 2 of byte 8.
+ * array), cN (N characters), aN (N pointers), qN (N u64), or an earlier struct's name;
+ *u3@8.2 are 3 bits at bit 2 of byte 8.
  */
 #ifndef FAKE_TYPES_H
 #define FAKE_TYPES_H
@@ -39,10 +39,11 @@ static inline int fake_type(struct fake_types *t, const char *name,
 		*ret_bits = n;
 		return t->u[4];
 	}
-	if (strchr("bca", name[0]) && n)
+	if (strchr("bcaq", name[0]) && n)
 		return btf__add_array(t->btf, t->u[4],
 				      name[0] == 'b'   ? t->u[1]
 				      : name[0] == 'c' ? t->chars
+				      : name[0] == 'q' ? t->u[8]
 						       : t->pointer,
 				      (uint32_t)n);
 	id = btf__find_by_name_kind(t->btf, name, BTF_KIND_STRUCT);

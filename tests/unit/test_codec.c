@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <lzo/lzo1x.h>
+#include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -61,6 +62,13 @@ static void unpack(enum codec codec, const uint8_t *data, size_t size, uint8_t *
 		assert_int_equal(lzo1x_decompress_safe(data, size, ret, &lzo_size, NULL),
 				 LZO_E_OK);
 		assert_int_equal(lzo_size, page_size);
+	} else if (codec == CODEC_SNAPPY) {
+		size_t snappy_size = page_size;
+
+		assert_int_equal(snappy_uncompress((const char *)data, size, (char *)ret,
+						   &snappy_size),
+				 SNAPPY_OK);
+		assert_int_equal(snappy_size, page_size);
 	} else {
 		assert_int_equal(codec, CODEC_ZSTD);
 		assert_int_equal(ZSTD_decompress(ret, page_size, data, size), page_size);
@@ -120,10 +128,12 @@ static void test_every_level(void **state)
 			check_level(CODEC_ZLIB, level, page_size);
 		check_level(CODEC_LZO, 0, page_size);
 		check_level(CODEC_LZO, 1, page_size);
+		check_level(CODEC_SNAPPY, 0, page_size);
 	}
 }
 
-/* Without a level: where only packed literals help they are packed, else not. */
+/* Without a level: where only packed literals help they are packed, else not; and what is
+ * not is as small as libzstd makes it, but for a tenth. */
 static void test_zstd_chooses(void **state)
 {
 	struct codec_context *contexts[3] = { 0 };
@@ -150,7 +160,8 @@ static void test_zstd_chooses(void **state)
 		if (is_text)
 			assert_true(sizes[0] == sizes[2] && sizes[2] && !sizes[1]);
 		else if (round % 5)
-			assert_true(sizes[0] == sizes[1] && sizes[1] > sizes[2]);
+			assert_true(sizes[0] != sizes[2] &&
+				    sizes[0] < sizes[1] * 11 / 10);
 	}
 	for (int i = 0; i < 3; i++)
 		codec_close(contexts[i]);
@@ -187,24 +198,26 @@ static void page_mix(uint8_t *page, size_t size, uint64_t *seed, size_t noise)
 /* From pages of matches alone to such that just fit, or just do not. */
 static void test_mixed_pages(void **state)
 {
-	static const enum codec codecs[] = { CODEC_ZLIB, CODEC_LZO, CODEC_ZSTD };
+	static const enum codec codecs[] = { CODEC_ZLIB, CODEC_LZO, CODEC_SNAPPY,
+					     CODEC_ZSTD };
 	static uint8_t page[PAGE_MAX];
 
-	for (size_t c = 0; c < ARRAY_SIZE(codecs); c++) {
+	for (size_t c = 0; c < 2 * ARRAY_SIZE(codecs); c++) {
+		enum codec codec = codecs[c / 2];
 		struct codec_context *context = NULL;
-		size_t stored = 0, packed = 0;
+		size_t stored = 0, packed = 0, page_size = c % 2 ? PAGE_MAX : 4096;
 		uint64_t seed = 1;
 
-		assert_int_equal(codec_open(codecs[c], 1, 4096, &context, NULL), 0);
-		for (size_t i = 0; i < 1000; i++) {
-			page_mix(page, 4096, &seed, (size_t)1 << i % 14);
-			if (check_page(context, codecs[c], page, 4096))
+		assert_int_equal(codec_open(codec, 0, page_size, &context, NULL), 0);
+		for (size_t i = 0; i < (c % 2 ? 250 : 2000); i++) {
+			page_mix(page, page_size, &seed, (size_t)1 << i % 14);
+			if (check_page(context, codec, page, page_size))
 				packed++;
 			else
 				stored++;
 		}
 		assert_in_range(packed, 100, SIZE_MAX);
-		assert_true(stored > 0);
+		assert_true(stored > 0 || c % 2);
 		codec_close(context);
 	}
 }
@@ -231,9 +244,9 @@ static void test_parse(void **state)
 	} cases[] = {
 		{ "zstd", CODEC_ZSTD, 0 },     { "zstd:3", CODEC_ZSTD, 3 },
 		{ "zstd:-5", CODEC_ZSTD, -5 }, { "zstd:19", CODEC_ZSTD, 19 },
-		{ "zlib", CODEC_ZLIB, 1 },     { "zlib:9", CODEC_ZLIB, 9 },
+		{ "zlib", CODEC_ZLIB, 0 },     { "zlib:9", CODEC_ZLIB, 9 },
 		{ "lzo", CODEC_LZO, 1 },       { "lzo:1", CODEC_LZO, 1 },
-		{ "none", CODEC_NONE, 0 },
+		{ "snappy", CODEC_SNAPPY, 1 }, { "none", CODEC_NONE, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -289,6 +302,7 @@ static void test_flags(void **state)
 	assert_int_equal(codec_flag(CODEC_NONE), 0);
 	assert_int_equal(codec_flag(CODEC_ZLIB), 1);
 	assert_int_equal(codec_flag(CODEC_LZO), 2);
+	assert_int_equal(codec_flag(CODEC_SNAPPY), 4);
 	assert_int_equal(codec_flag(CODEC_ZSTD), 0x20);
 }
 

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 #include <lzo/lzo1x.h>
+#include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -189,6 +190,13 @@ static enum read_result page_read(const struct written *w, uint64_t pfn, uint64_
 						       &lzo_size, NULL),
 				 LZO_E_OK);
 		assert_int_equal(lzo_size, PAGE);
+	} else if (flags == 4) {
+		size_t snappy_size = PAGE;
+
+		assert_int_equal(snappy_uncompress((const char *)w->data + offset, size,
+						   (char *)ret, &snappy_size),
+				 SNAPPY_OK);
+		assert_int_equal(snappy_size, PAGE);
 	} else {
 		assert_int_equal(flags, 0x20);
 		assert_int_equal(ZSTD_decompress(ret, PAGE, w->data + offset, size),
@@ -1058,6 +1066,26 @@ static void test_stream_decided_twice(void **state)
 	dump_close(&w);
 }
 
+/*
+ * A part of what was selected, up to @limit (0: of a stream, whose bytes are more); or
+ * all of what was left of the selection, where the table of its pages would have been
+ * large.
+ */
+static void check_limited(const struct written *w, uint64_t limit)
+{
+	uint64_t lost;
+
+	if (!w->result.pages_beyond) {
+		check_incomplete(w);
+		assert_true(!limit || w->size == limit);
+		return;
+	}
+	assert_int_equal(check_pages(w, &lost), w->result.pages_written);
+	assert_int_equal(get_u32(w, 424), codec_flag(w->options.codec) | 8);
+	assert_true(!limit || w->size <= limit);
+	assert_non_null(strstr(w->result.incomplete_why, "limit"));
+}
+
 /* At any limit the file and the stream end properly, and say that they are not whole. */
 static void test_limit(void **state)
 {
@@ -1075,13 +1103,12 @@ static void test_limit(void **state)
 		assert_true(w.result.bytes_written <= limit);
 		if (!w.result.pages_written)
 			continue;
-		assert_int_equal(w.size, limit);
-		check_incomplete(&w);
+		check_limited(&w, limit);
 		most = w.result.pages_written;
 		dump_run_stream(&w);
 		assert_int_equal(w.code, ERR_LIMIT);
 		assert_int_equal(w.result.pages_written, most);
-		check_incomplete(&w);
+		check_limited(&w, 0);
 	}
 	assert_true(most > DATA_PAGES / 2);
 	w.options.size_limit = whole;
@@ -1102,6 +1129,162 @@ static void test_output_none(void **state)
 	assert_int_equal(w.size, 0);
 	assert_true(w.result.pages_written > DATA_PAGES);
 	dump_close(&w);
+}
+
+/* --- worth ---------------------------------------------------------------------------
+ */
+
+/* The core of the machine: page tables, and where its name is. */
+static const uint64_t core_pfns[] = { TABLES_PADDR / PAGE,
+				      (UTSNAME - FAKE_KERNEL_MAP) / PAGE };
+
+static void test_mini(void **state)
+{
+	struct written w = { .options = { .level = DUMP_LEVEL_MINI,
+					  .codec = CODEC_ZSTD } };
+	uint64_t lost;
+
+	machine_make(&w.f, NULL);
+	dump_open(&w);
+	dump_run(&w);
+	assert_int_equal(w.code, 0);
+	assert_int_equal(w.result.selection, DUMP_SELECTION_CORE);
+	assert_int_equal(check_pages(&w, &lost), w.result.pages_written);
+	assert_int_equal(w.result.pages_written + w.result.pages_beyond +
+				 w.result.pages_other,
+			 w.result.pages_total);
+	assert_true(w.result.pages_written < TEXT_PAGES);
+	assert_int_equal(w.result.proof, DUMP_PROOF_DONE);
+	assert_int_equal(w.result.pages_proved, w.result.pages_written);
+	for (size_t i = 0; i < ARRAY_SIZE(core_pfns); i++)
+		assert_true(is_in(&w, 1, core_pfns[i]));
+	assert_int_equal(count_in(&w, DATA_PFN, DATA_PAGES), 0);
+	/* The log and the symbols are nowhere in it: that is said. */
+	assert_non_null(strstr(w.result.core_missing, "the log: "));
+	assert_non_null(strstr(w.warnings, "is not all known"));
+	dump_close(&w);
+}
+
+static void test_mini_without_kernel(void **state)
+{
+	struct written w = { .options = { .level = DUMP_LEVEL_MINI } };
+
+	machine_make(&w.f, NULL);
+	dump_open(&w);
+	kernel_close(w.kernel);
+	w.kernel = NULL;
+	dump_run(&w);
+	assert_int_equal(w.code, ERR_NOTFOUND);
+	assert_int_equal(w.result.pages_written, 0);
+	dump_close(&w);
+}
+
+/* A memmap that calls the page tables free, and page cache, does not lose them. */
+static void test_rescued(void **state)
+{
+	struct written w = { .options = { .level = 31 } };
+	uint64_t lost;
+
+	machine_make(&w.f, NULL);
+	page_free_block(&w.f, TABLES_PADDR / PAGE, 0);
+	page_set(&w.f, TABLES_PADDR / PAGE + 1, F_LRU, T_NONE, 0);
+	dump_open(&w);
+	dump_run(&w);
+	check_complete(&w);
+	assert_int_equal(w.result.selection, DUMP_SELECTION_MEMMAP);
+	assert_int_equal(w.result.pages_rescued, 2);
+	assert_int_equal(count_in(&w, TABLES_PADDR / PAGE, 2), 2);
+	assert_int_equal(w.result.pages_cache, 0);
+	assert_non_null(
+		strstr(w.warnings, "2 pages that a first answer needs look like"));
+	assert_int_equal(check_pages(&w, &lost), w.result.pages_written);
+	dump_close(&w);
+}
+
+static uint64_t page_offset(const struct written *w, uint64_t pfn)
+{
+	return get_u64(w, desc_offset(w, pfn));
+}
+
+/* The core, the kernel's image, its other memory, and what is not the kernel's last. */
+static void test_order(void **state)
+{
+	struct written w = { .options = { .level = 0, .codec = CODEC_NONE } };
+	uint64_t image = (UTSNAME - FAKE_KERNEL_MAP) / PAGE + 4;
+	uint64_t cache = DATA_PFN + 16, kernel = DATA_PFN + 400;
+
+	machine_make(&w.f, NULL);
+	page_set(&w.f, cache, F_LRU, T_NONE, 0);
+	/* Whose image is not of zeros. */
+	memset(fake_phys(&w.f, image * PAGE, PAGE), 0x5a, PAGE);
+	dump_open(&w);
+	dump_run(&w);
+	check_complete(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(core_pfns); i++)
+		assert_true(page_offset(&w, core_pfns[i]) < page_offset(&w, image));
+	assert_true(page_offset(&w, image) < page_offset(&w, kernel));
+	assert_true(page_offset(&w, kernel) < page_offset(&w, cache));
+	dump_close(&w);
+}
+
+/* What the file loses before it is called complete. */
+struct damage {
+	struct written *w;
+	uint64_t pfn;
+	bool is_lost; /* its descriptor; else its bytes */
+	bool is_done;
+};
+
+static void damage_page(void *context, const struct dump_progress *progress)
+{
+	struct damage *damage = context;
+	struct written *w = damage->w;
+	uint8_t bytes[24];
+	struct stat st;
+	uint64_t at;
+
+	if (!progress->pages_total || progress->pages_done < progress->pages_total ||
+	    damage->is_done)
+		return;
+	assert_int_equal(fstat(w->fd, &st), 0);
+	w->size = (size_t)st.st_size;
+	w->data = mmap(NULL, w->size, PROT_READ, MAP_SHARED, w->fd, 0);
+	assert_true(w->data != MAP_FAILED);
+	at = damage->is_lost ? desc_offset(w, damage->pfn) : page_offset(w, damage->pfn);
+	/* The last progress comes when all is in the file. */
+	damage->is_done = page_offset(w, damage->pfn) != 0;
+	dump_unmap(w);
+	if (!damage->is_done)
+		return;
+	memset(bytes, damage->is_lost ? 0 : 0xee, sizeof(bytes));
+	assert_int_equal(pwrite(w->fd, bytes, sizeof(bytes), (off_t)at), sizeof(bytes));
+}
+
+/* It is seen, and mended: the proof reads the file, not what was meant to be in it. */
+static void test_proof(void **state)
+{
+	for (int is_lost = 0; is_lost <= 1; is_lost++) {
+		struct written w = { .options = { .level = 31, .codec = CODEC_NONE } };
+		struct damage damage = { .w = &w,
+					 .pfn = core_pfns[is_lost],
+					 .is_lost = is_lost };
+		uint64_t lost;
+
+		machine_make(&w.f, NULL);
+		dump_open(&w);
+		w.options.progress = damage_page;
+		w.options.progress_context = &damage;
+		dump_run(&w);
+		assert_true(damage.is_done);
+		if (w.code < 0)
+			fail_msg("%s", err_text(&w.err));
+		assert_int_equal(w.result.proof, DUMP_PROOF_DONE);
+		assert_int_equal(w.result.pages_repaired, 1);
+		assert_non_null(strstr(w.warnings, "were written again"));
+		assert_int_equal(check_pages(&w, &lost), w.result.pages_written);
+		assert_int_equal(lost, 0);
+		dump_close(&w);
+	}
 }
 
 /* --- estimates -----------------------------------------------------------------------
@@ -1497,6 +1680,11 @@ int main(void)
 		cmocka_unit_test(test_estimate_no_kernel),
 		cmocka_unit_test(test_elf),
 		cmocka_unit_test(test_elf_again),
+		cmocka_unit_test(test_mini),
+		cmocka_unit_test(test_mini_without_kernel),
+		cmocka_unit_test(test_rescued),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_proof),
 		cmocka_unit_test(test_lost_stays_lost),
 		cmocka_unit_test(test_elf_limit_and_stream),
 		cmocka_unit_test(test_elf_many_segments),

@@ -75,6 +75,39 @@ static void kernel_header_is_read(void **state)
 	assert_false(k.has_5level);
 }
 
+/* Entry 4 of an EFI program's directories; one that ends behind the file is none. */
+static void kernel_signature_is_seen(void **state)
+{
+	static const struct {
+		uint32_t offset, size;
+		bool is_there;
+	} cases[] = {
+		{ 0, 0, false },
+		{ IMAGE_BYTES - 8, 8, true },
+		{ IMAGE_BYTES - 8, 9, false },
+		{ UINT32_MAX, UINT32_MAX, false },
+		{ 0, 8, false },
+	};
+	const size_t pe = 0x40;
+	uint8_t image[IMAGE_BYTES];
+	struct kernel_image k;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		image_make(image);
+		put_le(image, 0x3c, pe, 4);
+		memcpy(image + pe, "PE\0\0", 4);
+		put_le(image, pe + 24, 0x20b, 2);
+		put_le(image, pe + 24 + 108, 6, 4);
+		put_le(image, pe + 24 + 144, cases[i].offset, 4);
+		put_le(image, pe + 24 + 148, cases[i].size, 4);
+		assert_int_equal(image_read(image, sizeof(image), &k, NULL), 0);
+		assert_int_equal(k.has_signature, cases[i].is_there);
+	}
+	put_le(image, 0x3c, UINT32_MAX, 4);
+	assert_int_equal(image_read(image, sizeof(image), &k, NULL), 0);
+	assert_false(k.has_signature);
+}
+
 static void kernel_cut_anywhere_is_an_error(void **state)
 {
 	uint8_t image[IMAGE_BYTES];
@@ -731,6 +764,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernel_header_is_read),
+		cmocka_unit_test(kernel_signature_is_seen),
 		cmocka_unit_test(kernel_cut_anywhere_is_an_error),
 		cmocka_unit_test(kernel_that_kexec_refuses_is_refused),
 		cmocka_unit_test(kernel_version_stays_inside),

@@ -54,6 +54,20 @@ static struct image *open_without_note(struct fake_image *f)
 	return fake_open(f);
 }
 
+/* What was found is a note of the image now, behind its others. */
+static void assert_note(struct image *image)
+{
+	size_t size, count;
+	const char *text = image_vmcoreinfo(image, &size);
+	const struct image_note *notes = image_notes(image, &count);
+
+	assert_non_null(text);
+	assert_non_null(memmem(text, size, "6.12.0-fake", strlen("6.12.0-fake")));
+	assert_true(count > 0);
+	assert_string_equal(notes[count - 1].name, "VMCOREINFO");
+	assert_ptr_equal(notes[count - 1].desc, text);
+}
+
 static void assert_found(struct image *image)
 {
 	_cleanup_kernel struct kernel *kernel = NULL;
@@ -65,6 +79,7 @@ static void assert_found(struct image *image)
 	assert_string_equal(vmcoreinfo_get(kernel_vmcoreinfo(kernel), "OSRELEASE"),
 			    "6.12.0-fake");
 	assert_int_equal(kernel_page_size(kernel), 4096);
+	assert_note(image);
 }
 
 static void assert_not_found(struct image *image, int code, const char *word)

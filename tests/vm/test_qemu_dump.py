@@ -17,6 +17,7 @@ import secrets
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ import lab     # noqa: E402
 
 SERIES = {'amd64': '6.12', 'arm64': '6.12-arm64'}
 SECONDS = 180
+PAGE = 4096
 INIT = '''#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs devtmpfs /dev
@@ -188,6 +190,31 @@ class Test:
                    f'marker {self.marker}' in done.stdout and
                    'Linux version' in done.stdout, done.returncode, done.stdout[:500])
 
+    def saved(self, name, dump):
+        """What had no note is saved with one: readers other than epitaph need it."""
+        saved = self.work / 'saved'
+        done = self.run_on(self.epitaph, 'save', '--force', dump, saved)
+        self.check(f'{name}: saved', done.returncode == 0, done.stdout)
+        infos = [json.loads(self.run_on(self.epitaph, 'info', '--json', each).stdout)
+                 for each in (dump, saved)]
+        self.check(f'{name}: VMCOREINFO was searched, and is in a note of what was saved',
+                   [info['vmcoreinfo_searched'] for info in infos] == [True, False], infos)
+        with open(saved, 'rb') as file:
+            file.seek(PAGE)
+            header = file.read(PAGE)
+            at, size = struct.unpack_from('<QQ', header, 32)
+            file.seek(at)
+            text = file.read(size).decode(errors='replace')
+        told = re.search(r'^NUMBER\(phys_base\)=(-?\d+)$', text, re.MULTILINE)
+        self.check(f'{name}: its phys_base is in the header', told and
+                   struct.unpack_from('<q', header)[0] == int(told[1]), told, text[:300])
+        argv, env = assets.peer_command('makedumpfile', '--dump-dmesg', '-f', saved,
+                                        self.work / 'dmesg')
+        done = subprocess.run([str(a) for a in argv], env=env, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.check(f'{name}: makedumpfile reads it', done.returncode == 0 and self.marker in
+                   (self.work / 'dmesg').read_text(errors='replace'), done.stdout)
+
     def usage(self, name, console):
         """The tables of the two programs, of one machine a second later."""
         tables = [dict(re.findall(r'^([A-Z_]+)\t+(\d+) +\t(?:yes|no)\t', table, re.M))
@@ -230,6 +257,9 @@ class Test:
                 sums[each] = [line for line in done.stdout.splitlines()
                               if line.startswith(('pages', 'sum'))]
                 self.check(f'{each}, {name}: whole', done.returncode == 0, done.stdout)
+            if not devices:
+                for each, path in dumps.items():
+                    self.saved(f'{each}, {name}', path)
             # Of the notes QEMU has one order in ELF, and another in kdump: memory only.
             pages = {each: (lines[0], lines[1].split()[1]) for each, lines in sums.items()}
             self.check(f'{name}: all formats have the same memory',

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The dump proves itself: before it is called complete, what was written is opened
+ * again, by the reader that will open it one day, and every page of the core is read
+ * from it and held against the source.
+ *
+ * The core is what the readers of kernel/ read to give the log, each task with its
+ * stack, modules, symbols and types (core.c), page tables and all. What they say
+ * depends on the bytes of these pages alone; so where all are there, and the same, they
+ * say of the dump what they say of the source. The kernel is opened and its log read,
+ * too: that needs headers, notes and VMCOREINFO beside the pages.
+ *
+ * A page that is not there, or not the same, is written again, behind all others; what
+ * still can't be read then is named, and the dump is not called complete.
+ *
+ * A stream can't be read again, and nothing is there of a try.
+ */
+#include "dump/engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dump/select.h"
+#include "kernel/kernel.h"
+#include "kernel/printk.h"
+
+#define ROUNDS 2 /* as it was written, and with what was written again */
+
+struct prover {
+	struct engine *engine;
+	struct image *written;
+	uint8_t *source, *copy; /* a page each */
+	uint64_t proved, repaired, missing;
+	uint64_t first_missing; /* a page frame */
+	char why[128];		/* of it */
+};
+
+/* Behind all that is there, not compressed: it is one or two. */
+static int prove_repair_kdump(struct prover *p, uint64_t pfn, struct err *err)
+{
+	struct engine *engine = p->engine;
+	uint64_t unit, index, offset;
+	uint8_t kept[UNIT_BYTES];
+	struct diskdump_desc desc;
+	size_t written, before = pfn % UNIT_PAGES;
+	int r;
+
+	unit = order_find_unit(&engine->order, pfn);
+	if (unit == engine->order.unit_count)
+		return err_set(err, ERR_NOTFOUND, "it is in no unit");
+	r = engine_unit_bits(engine, unit, kept, &index, err);
+	if (r < 0)
+		return r;
+	if (!bit_is_set(kept, before))
+		return err_set(err, ERR_NOTFOUND, "it was not selected");
+	for (size_t i = 0; i < before; i++)
+		index += bit_is_set(kept, i);
+	r = diskdump_append(&engine->dump, p->source, engine->page_size, &offset,
+			    &written, err);
+	if (r < 0)
+		return r;
+	desc = diskdump_desc_make(offset, engine->page_size, 0);
+	return diskdump_set_descs(&engine->dump, index, &desc, 1, err);
+}
+
+static int prove_repair(struct prover *p, uint64_t pfn, struct err *err)
+{
+	return engine_is_elf(p->engine)
+		       ? elfdump_put(&p->engine->elf, pfn, p->source, 1, err)
+		       : prove_repair_kdump(p, pfn, err);
+}
+
+static void prove_name(struct prover *p, uint64_t pfn, const char *why)
+{
+	if (p->missing++ == 0) {
+		p->first_missing = pfn;
+		snprintf(p->why, sizeof(p->why), "%.127s", why);
+	}
+}
+
+/* A page that the source can't give either is counted elsewhere. */
+static void prove_page(struct prover *p, uint64_t pfn, bool is_last_round)
+{
+	struct engine *engine = p->engine;
+	uint64_t paddr = pfn * engine->page_size;
+	struct err why = { 0 };
+	int r;
+
+	if (image_read(engine->image, paddr, p->source, engine->page_size, NULL) < 0)
+		return;
+	r = image_read(p->written, paddr, p->copy, engine->page_size, &why);
+	if (r == ERR_FILTERED && page_set_has(&engine->core.doubtful, pfn))
+		return;
+	if (r == 0 && memcmp(p->source, p->copy, engine->page_size) == 0) {
+		p->proved++;
+		return;
+	}
+	if (r == 0)
+		err_set(&why, ERR_CORRUPT, "it is not as the source has it");
+	if (is_last_round || prove_repair(p, pfn, &why) < 0)
+		prove_name(p, pfn, err_text(&why));
+	else
+		p->repaired++;
+}
+
+static bool prove_is_kept(const struct prover *p, uint64_t pfn)
+{
+	/* What of the core is no RAM, or was not in the source, was never there. */
+	return image_has_page(p->engine->image, pfn * p->engine->page_size);
+}
+
+static void prove_pages(struct prover *p, bool is_last_round)
+{
+	const struct page_set *set = &p->engine->core.pages;
+
+	p->proved = p->missing = 0;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct page_set_block *block = &set->blocks[i];
+
+		for (uint64_t k = 0; k < PAGE_SET_BLOCK_PAGES; k++) {
+			uint64_t pfn = page_set_block_pfn(block) + k;
+
+			if ((block->bits[k / 64] >> k % 64 & 1) && prove_is_kept(p, pfn))
+				prove_page(p, pfn, is_last_round);
+		}
+	}
+}
+
+/* That of the file that is being written, whatever its name is, or was. */
+static int prove_open(struct prover *p, struct err *err)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p->engine->output.fd);
+	image_close(p->written);
+	p->written = NULL;
+	return image_open(path, &p->written, err);
+}
+
+static int prove_log(struct prover *p, struct err *err)
+{
+	_cleanup_kernel struct kernel *kernel = NULL;
+	_cleanup_printk_log struct printk_log log = { 0 };
+	int r = kernel_open(p->written, &kernel, err);
+
+	if (r < 0 || !p->engine->core.log_records)
+		return r;
+	r = printk_read(kernel, &log, err);
+	if (r == 0 && log.count < p->engine->core.log_records)
+		r = err_set(err, ERR_CORRUPT, "the log has %zu records, not %zu",
+			    log.count, p->engine->core.log_records);
+	return r;
+}
+
+static int prove_rounds(struct prover *p, struct err *err)
+{
+	uint64_t repaired = 0;
+	int r = prove_open(p, err);
+
+	for (int round = 1; round <= ROUNDS && r == 0; round++) {
+		p->repaired = 0;
+		prove_pages(p, round == ROUNDS);
+		repaired += p->repaired;
+		if (!p->repaired)
+			break;
+		r = prove_open(p, err);
+	}
+	p->repaired = repaired;
+	if (r == 0 && p->missing)
+		r = err_set(err, ERR_TRUNCATED,
+			    "%" PRIu64 " pages that a first answer needs are not in it, "
+			    "the first is 0x%" PRIx64 ": %s",
+			    p->missing, p->first_missing, p->why);
+	return r == 0 ? prove_log(p, err) : r;
+}
+
+static void prove_tell(const struct prover *p, int r, const struct err *why)
+{
+	struct dump_result *result = p->engine->result;
+
+	result->proof = r == 0 ? DUMP_PROOF_DONE : DUMP_PROOF_FAILED;
+	result->pages_proved = p->proved;
+	result->pages_repaired = p->repaired;
+	if (r < 0)
+		snprintf(result->proof_why, sizeof(result->proof_why), "%.250s",
+			 err_text(why));
+	if (p->repaired)
+		log_warning(p->engine->options->log,
+			    "%" PRIu64
+			    " pages that a first answer needs could not be read "
+			    "from the dump: they were written again",
+			    p->repaired);
+}
+
+int engine_prove(struct engine *engine, struct err *err)
+{
+	_cleanup_free uint8_t *pages = malloc(2 * (size_t)engine->page_size);
+	struct prover p = { .engine = engine };
+	struct dump_result *result = engine->result;
+	struct err why = { 0 };
+	int r;
+
+	if (!engine->core.pages.count || engine->output.kind != OUTPUT_FILE) {
+		snprintf(result->proof_why, sizeof(result->proof_why), "%.250s",
+			 engine->core.pages.count ? "a stream can't be read again"
+						  : result->core_missing);
+		return 0;
+	}
+	if (!pages)
+		return err_nomem(err);
+	p.source = pages;
+	p.copy = pages + engine->page_size;
+	r = prove_rounds(&p, &why);
+	prove_tell(&p, r, &why);
+	image_close(p.written);
+	if (r < 0 && err)
+		*err = why;
+	return r < 0 ? err_in(err, r, "reading the dump again") : 0;
+}
