@@ -103,42 +103,69 @@ static int index_build(struct types *types, struct err *err)
 	return 0;
 }
 
-int types_new_bytes(const void *data, size_t size, struct types **ret, struct err *err)
+/*
+ * libbpf copies what it is given: *data is freed as soon as it did, for both are
+ * megabytes.
+ */
+static int parse_btf(uint8_t **data, size_t size, struct btf **ret, struct err *err)
 {
-	_cleanup_types struct types *types = NULL;
-	_cleanup_free uint8_t *plain = NULL;
+	uint8_t *plain = NULL;
 	size_t plain_size;
-	int r;
+	int r = btf_plain(*data, size, &plain, &plain_size, err);
 
-	if (size > TYPES_BTF_SIZE_MAX)
-		return err_set(err, ERR_LIMIT, "BTF has %zu bytes, more than %zu", size,
-			       TYPES_BTF_SIZE_MAX);
-	r = btf_plain(data, size, &plain, &plain_size, err);
 	if (r < 0)
 		return r;
-	types = calloc(1, sizeof(*types));
-	if (!types)
-		return err_nomem(err);
+	if (plain) {
+		free(*data);
+		*data = plain;
+		size = plain_size;
+	}
 	/* Of the whole process, but nobody else here uses libbpf: it prints to stderr. */
 	libbpf_set_print(NULL);
-	if (plain)
-		types->btf = btf__new(plain, (uint32_t)plain_size);
-	else
-		types->btf = btf__new(data, (uint32_t)size);
-	if (!types->btf && errno == ENOMEM)
+	*ret = btf__new(*data, (uint32_t)size);
+	if (!*ret && errno == ENOMEM)
 		return err_nomem(err);
-	if (!types->btf)
+	if (!*ret)
 		return err_set(err, ERR_CORRUPT, "BTF of %zu bytes can't be parsed: %s",
 			       size, strerror(errno));
-	r = index_build(types, err);
+	free(*data);
+	*data = NULL;
+	return 0;
+}
+
+/* Takes *data. */
+static int new_from(uint8_t **data, size_t size, struct types **ret, struct err *err)
+{
+	_cleanup_types struct types *types = calloc(1, sizeof(*types));
+	int r;
+
+	if (!types)
+		return err_nomem(err);
+	r = parse_btf(data, size, &types->btf, err);
+	if (r == 0)
+		r = index_build(types, err);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(types);
 	return 0;
 }
 
-static int btf_range(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_size,
-		     struct err *err)
+int types_new_bytes(const void *data, size_t size, struct types **ret, struct err *err)
+{
+	_cleanup_free uint8_t *copy = NULL;
+
+	if (size > TYPES_BTF_SIZE_MAX)
+		return err_set(err, ERR_LIMIT, "BTF has %zu bytes, more than %zu", size,
+			       TYPES_BTF_SIZE_MAX);
+	copy = malloc(size + 1);
+	if (!copy)
+		return err_nomem(err);
+	memcpy(copy, data, size);
+	return new_from(&copy, size, ret, err);
+}
+
+int types_locate(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_size,
+		 struct err *err)
 {
 	uint64_t start, end;
 	int r;
@@ -161,22 +188,26 @@ static int btf_range(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_s
 	return 0;
 }
 
-int types_new(struct kernel *kernel, struct types **ret, struct err *err)
+int types_new_at(struct kernel *kernel, uint64_t start, uint64_t size, struct types **ret,
+		 struct err *err)
 {
-	_cleanup_free uint8_t *bytes = NULL;
-	uint64_t start = 0, size = 0;
+	_cleanup_free uint8_t *bytes = malloc(size + 1);
 	int r;
 
-	r = btf_range(kernel, &start, &size, err);
-	if (r < 0)
-		return r;
-	bytes = malloc(size + 1);
 	if (!bytes)
 		return err_nomem(err);
 	r = kernel_read(kernel, start, bytes, size, err);
 	if (r < 0)
 		return err_in(err, r, "reading BTF");
-	return types_new_bytes(bytes, size, ret, err);
+	return new_from(&bytes, size, ret, err);
+}
+
+int types_new(struct kernel *kernel, struct types **ret, struct err *err)
+{
+	uint64_t start = 0, size = 0;
+	int r = types_locate(kernel, &start, &size, err);
+
+	return r < 0 ? r : types_new_at(kernel, start, size, ret, err);
 }
 
 void types_free(struct types *types)
