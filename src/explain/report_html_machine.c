@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "explain/html.h"
-#include "explain/memory_map.h"
+#include "explain/memory_areas.h"
 #include "explain/report_html.h"
 
 #define CPUS_OPEN 4 /* whose stacks are not folded */
@@ -165,17 +165,17 @@ void report_html_add_tasks(const struct report *report, const struct panorama *p
 void report_html_add_memory(const struct report *report, struct text *ret)
 {
 	const struct memory_stat *stat = &report->memory;
-	struct memory_map map;
+	struct memory_areas map;
 
 	if (!stat->known && !report->memory_unknown.why[0])
 		return;
-	memory_map_make(stat, &map);
+	memory_areas_make(stat, &map);
 	text_add(ret, "<section id=\"mem\"><h2>Memory");
 	if (memory_stat_has(stat, MEMORY_TOTAL))
 		text_add(ret, " <span class=\"dim num\">%" PRIu64 " MiB</span>",
 			 stat->bytes[MEMORY_TOTAL] >> 20);
 	text_add(ret, "</h2>\n");
-	memory_map_format_svg(&map, ret);
+	memory_areas_format_svg(&map, ret);
 	text_add(ret, "<ul class=\"legend\">");
 	for (size_t i = 0; i < map.count; i++)
 		text_add(ret,

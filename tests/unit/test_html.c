@@ -14,7 +14,7 @@
 
 #include "explain/flame.h"
 #include "explain/html.h"
-#include "explain/memory_map.h"
+#include "explain/memory_areas.h"
 #include "explain/report_html.h"
 #include "explain/timeline.h"
 
@@ -170,34 +170,34 @@ static void set_memory(struct memory_stat *stat, enum memory_stat_item item, uin
 	stat->known |= 1u << item;
 }
 
-static void test_memory_map(void **state)
+static void test_memory_areas(void **state)
 {
 	_cleanup_text struct text text = { 0 };
 	struct memory_stat stat = { 0 };
-	struct memory_map map;
+	struct memory_areas map;
 
-	memory_map_make(&stat, &map);
+	memory_areas_make(&stat, &map);
 	assert_int_equal(map.count, 0);
 	set_memory(&stat, MEMORY_TOTAL, 1000);
 	set_memory(&stat, MEMORY_FREE, 600);
 	set_memory(&stat, MEMORY_FILE, 200);
 	set_memory(&stat, MEMORY_SHMEM, 50);
 	set_memory(&stat, MEMORY_DIRTY, 20);
-	memory_map_make(&stat, &map);
+	memory_areas_make(&stat, &map);
 	assert_int_equal(map.count, 4);
 	assert_string_equal(map.uses[0].name, "free");
 	assert_string_equal(map.uses[1].name, "everything else");
 	assert_int_equal(map.uses[1].bytes >> 20, 200);
 	assert_int_equal(map.uses[2].bytes >> 20, 150); // page cache without shmem
-	memory_map_format_svg(&map, &text);
+	memory_areas_format_svg(&map, &text);
 	assert_int_equal(count_of(text_get(&text), "<rect "), 4);
 	assert_non_null(
 		strstr(text_get(&text), "<title>free: 600.0 MiB, 60.0 %</title>"));
 	text_done(&text);
 	set_memory(&stat, MEMORY_ANON, 5000); // more than there is
-	memory_map_make(&stat, &map);
+	memory_areas_make(&stat, &map);
 	assert_int_equal(map.count, 0);
-	memory_map_format_svg(&map, &text);
+	memory_areas_format_svg(&map, &text);
 	assert_int_equal(text.size, 0);
 }
 
@@ -207,7 +207,7 @@ static void test_memory_map(void **state)
 
 static void set(char *ret, size_t size, const char *text)
 {
-	snprintf(ret, size, "%s", text);
+	snprintf(ret, size, "%.*s", (int)size - 1, text);
 }
 
 /* Every text of it as its maker would never let it be. */
@@ -335,7 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_escape),		 cmocka_unit_test(test_flame),
 		cmocka_unit_test(test_flame_hostile),	 cmocka_unit_test(test_timeline),
-		cmocka_unit_test(test_memory_map),	 cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_memory_areas),	 cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_hostile_panorama), cmocka_unit_test(test_unknown),
 	};
 

@@ -5,7 +5,7 @@
  * Places are in per cent, so the picture fits any page; sides are compared as on a wide
  * one.
  */
-#include "explain/memory_map.h"
+#include "explain/memory_areas.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #define HEIGHT_PX 220
 #define ASPECT	  3.2 /* the width that is assumed for a height of 1 */
 
-static void add_use(struct memory_map *map, const char *name, const char *class,
+static void add_use(struct memory_areas *map, const char *name, const char *class,
 		    uint64_t bytes)
 {
 	if (bytes && map->count < MEMORY_USES_MAX)
@@ -33,7 +33,7 @@ static int compare_uses(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-void memory_map_make(const struct memory_stat *stat, struct memory_map *ret)
+void memory_areas_make(const struct memory_stat *stat, struct memory_areas *ret)
 {
 	static const struct {
 		enum memory_stat_item item;
@@ -50,7 +50,7 @@ void memory_map_make(const struct memory_stat *stat, struct memory_map *ret)
 	uint64_t file = stat->bytes[MEMORY_FILE], shmem = stat->bytes[MEMORY_SHMEM];
 	uint64_t told = 0;
 
-	*ret = (struct memory_map){ 0 };
+	*ret = (struct memory_areas){ 0 };
 	if (!memory_stat_has(stat, MEMORY_TOTAL))
 		return;
 	ret->total_bytes = stat->bytes[MEMORY_TOTAL];
@@ -93,7 +93,7 @@ static double worst_ratio(double sum, double most, double least, double side)
 	return MAX(larger_ratio(most / depth, depth), larger_ratio(least / depth, depth));
 }
 
-static void draw_use(const struct memory_map *map, const struct memory_use *use,
+static void draw_use(const struct memory_areas *map, const struct memory_use *use,
 		     const struct area *area, struct text *ret)
 {
 	double percent = (double)use->bytes * 100 / (double)map->total_bytes;
@@ -118,7 +118,7 @@ static void draw_use(const struct memory_map *map, const struct memory_use *use,
 }
 
 /* Takes a row of uses from @i on off @left; returns the first that is not in it. */
-static size_t draw_row(const struct memory_map *map, size_t i, struct area *left,
+static size_t draw_row(const struct memory_areas *map, size_t i, struct area *left,
 		       struct text *ret)
 {
 	double unit = ASPECT / (double)map->total_bytes;
@@ -157,7 +157,7 @@ static size_t draw_row(const struct memory_map *map, size_t i, struct area *left
 	return end;
 }
 
-void memory_map_format_svg(const struct memory_map *map, struct text *ret)
+void memory_areas_format_svg(const struct memory_areas *map, struct text *ret)
 {
 	struct area left = { 0, 0, ASPECT, 1 };
 
