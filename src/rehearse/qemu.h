@@ -26,6 +26,7 @@ struct qemu_machine {
 	const char *kernel, *initrd, *disk;
 	const char *cmdline;
 	const char *errors; /* a file for what QEMU itself says */
+	const char *more;   /* arguments, between blanks; or NULL */
 };
 
 struct qemu {

@@ -346,6 +346,7 @@ static int rehearsal_prepare(struct rehearsal *re, struct err *err)
 		.disk = re->disk.disk,
 		.cmdline = text_get(&re->cmdline),
 		.errors = re->errors,
+		.more = options->qemu,
 	};
 	memcpy(re->result->kernel_release, re->disk.release,
 	       sizeof(re->result->kernel_release));

@@ -167,6 +167,7 @@ static struct record *make_record(const char *archive, time_t when)
 	write_part(record, RECORD_REPORT_TEXT, "report\n");
 	write_part(record, RECORD_REPORT_JSON, "{}\n");
 	write_part(record, RECORD_LOG, "log\n");
+	write_part(record, RECORD_MINI, "mini\n");
 	write_part(record, RECORD_DUMP, "dump\n");
 	return record;
 }
@@ -208,6 +209,10 @@ static void test_verdict_partial(void **state)
 	write_part(record, RECORD_REPORT_JSON, "{}\n");
 	write_part(record, RECORD_LOG, "log\n");
 	expect_verdict(record->path, ORDERS_DMESG, MARKER, REHEARSE_GOOD, "");
+	expect_verdict(record->path, ORDERS_MINI, MARKER, REHEARSE_INCOMPLETE,
+		       "mini is absent");
+	write_part(record, RECORD_MINI, "mini\n");
+	expect_verdict(record->path, ORDERS_MINI, MARKER, REHEARSE_GOOD, "");
 	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSE_INCOMPLETE,
 		       "dump is absent");
 	assert_int_equal(record_part_begin(record, RECORD_DUMP, &fd, NULL), 0);
