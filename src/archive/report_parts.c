@@ -14,6 +14,7 @@ void report_parts_describe(const struct report *report, struct record_crash *ret
 {
 	take(ret->cause, sizeof(ret->cause), report->cause);
 	take(ret->title, sizeof(ret->title), report->title);
+	take(ret->signature, sizeof(ret->signature), report->signature);
 	take(ret->kernel_release, sizeof(ret->kernel_release), report->release);
 	take(ret->build_id, sizeof(ret->build_id), report->build_id);
 	take(ret->machine, sizeof(ret->machine), report->machine);

@@ -159,6 +159,8 @@ static int step_report(const struct capture *capture, struct record *record,
 		return r;
 	crash_set(record->crash.cause, sizeof(record->crash.cause), report->cause);
 	crash_set(record->crash.title, sizeof(record->crash.title), report->title);
+	crash_set(record->crash.signature, sizeof(record->crash.signature),
+		  report->signature);
 	if (report->cause[0])
 		log_info(&call->log, "cause: %s", report->cause);
 	r = report_format_text(report, NULL, &text, err);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * epitaph list: one line a crash, the newest last, where the eye is. On a narrow terminal
- * the time goes (the record's name tells it as well), then the cause is cut.
+ * the time goes (the record's name tells it as well), then the number of crashes alike,
+ * then the cause is cut.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "archive/alike.h"
 #include "archive/archive.h"
 #include "cli/cli.h"
 #include "record/field.h"
@@ -23,6 +25,7 @@
 #define LIST_TIME_WIDTH	 16
 #define LIST_PARTS_WIDTH 5
 #define LIST_SIZE_WIDTH	 10
+#define LIST_ALIKE_WIDTH 5
 #define LIST_CAUSE_MIN	 24 /* less than this tells nothing */
 
 /* ---- one crash ---- */
@@ -111,7 +114,7 @@ static void list_print_cell(const char *text, size_t pad, size_t max)
 
 struct layout {
 	size_t name, kernel, cause; /* columns; 0: as many as it takes */
-	bool has_time;
+	bool has_time, has_alike;
 };
 
 /* 0 where lines may be of any length: not a terminal, and $COLUMNS does not say. */
@@ -131,7 +134,8 @@ static struct layout list_make_layout(const struct archive *archive, size_t firs
 {
 	struct layout layout = { .name = strlen("RECORD"),
 				 .kernel = strlen("KERNEL"),
-				 .has_time = true };
+				 .has_time = true,
+				 .has_alike = true };
 	size_t terminal = list_terminal_width();
 	size_t used;
 
@@ -147,10 +151,13 @@ static struct layout list_make_layout(const struct archive *archive, size_t firs
 	if (terminal == 0)
 		return layout;
 	used = layout.name + 2 + LIST_TIME_WIDTH + 2 + LIST_PARTS_WIDTH + 2 +
-	       LIST_SIZE_WIDTH + 2 + layout.kernel + 2;
+	       LIST_SIZE_WIDTH + 2 + layout.kernel + 2 + LIST_ALIKE_WIDTH + 2;
 	layout.has_time = used + LIST_CAUSE_MIN <= terminal;
 	if (!layout.has_time)
 		used -= LIST_TIME_WIDTH + 2;
+	layout.has_alike = used + LIST_CAUSE_MIN <= terminal;
+	if (!layout.has_alike)
+		used -= LIST_ALIKE_WIDTH + 2;
 	layout.cause =
 		used + LIST_CAUSE_MIN <= terminal ? terminal - used : LIST_CAUSE_MIN;
 	return layout;
@@ -158,7 +165,7 @@ static struct layout list_make_layout(const struct archive *archive, size_t firs
 
 static void list_print_row(const struct layout *layout, const char *name,
 			   const char *when, const char *parts, const char *size,
-			   const char *kernel, const char *cause)
+			   const char *kernel, const char *same, const char *cause)
 {
 	list_print_cell(name, layout->name + 2, layout->name);
 	if (layout->has_time)
@@ -166,33 +173,42 @@ static void list_print_row(const struct layout *layout, const char *name,
 	list_print_cell(parts, LIST_PARTS_WIDTH + 2, 0);
 	printf("%*s  ", LIST_SIZE_WIDTH, size);
 	list_print_cell(kernel, layout->kernel + 2, layout->kernel);
+	if (layout->has_alike)
+		printf("%*s  ", LIST_ALIKE_WIDTH, same);
 	list_print_cell(cause, 0, layout->cause);
 	putchar('\n');
 }
 
-static void list_print(const struct archive *archive, size_t first)
+static void list_print(const struct archive *archive, const struct alike *alike,
+		       size_t first)
 {
 	struct layout layout = list_make_layout(archive, first);
 
-	list_print_row(&layout, "RECORD", "TIME", "PARTS", "SIZE", "KERNEL", "CAUSE");
+	list_print_row(&layout, "RECORD", "TIME", "PARTS", "SIZE", "KERNEL", "ALIKE",
+		       "CAUSE");
 	for (size_t i = first; i < archive->count; i++) {
 		const struct record *record = archive->records[i];
 		const char *kernel = record->crash.kernel_release;
-		char when[32], parts[5], size[32], cause[512];
+		char when[32], parts[5], size[32], cause[512], same[24] = "-";
+		size_t count = alike_count(alike, i);
 
 		list_format_time(record, when, sizeof(when));
 		list_format_parts(record, parts);
 		cli_format_size(list_size(record), size, sizeof(size));
 		list_format_cause(record, cause, sizeof(cause));
+		if (count)
+			snprintf(same, sizeof(same), "%zu", count);
 		list_print_row(&layout, archive_record_name(record), when, parts, size,
-			       kernel[0] ? kernel : "-", cause);
+			       kernel[0] ? kernel : "-", same, cause);
 	}
 }
 
 /* ---- JSON ---- */
 
-static int list_record_json(const struct record *record, json_t *array, struct err *err)
+static int list_record_json(const struct alike *alike, size_t i, json_t *array,
+			    struct err *err)
 {
+	const struct record *record = alike->archive->records[i];
 	_cleanup_json json_t *meta = NULL;
 	json_t *object = json_object();
 	int r = meta_to_json(record, &meta, err);
@@ -209,6 +225,10 @@ static int list_record_json(const struct record *record, json_t *array, struct e
 				   json_integer(archive_record_time(record)));
 	bad |= json_object_set_new(object, "size_bytes",
 				   json_integer((json_int_t)list_size(record)));
+	bad |= json_object_set_new(object, "signature",
+				   field_new_string(alike->signatures[i]));
+	bad |= json_object_set_new(object, "alike",
+				   json_integer((json_int_t)alike_count(alike, i)));
 	bad |= json_object_set_new(object, "meta_reason",
 				   field_new_string(record->meta_reason));
 	bad |= json_object_set(object, "crash", json_object_get(meta, "crash"));
@@ -217,7 +237,8 @@ static int list_record_json(const struct record *record, json_t *array, struct e
 	return bad ? err_nomem(err) : 0;
 }
 
-static int list_print_json(const struct archive *archive, size_t first, struct err *err)
+static int list_print_json(const struct archive *archive, const struct alike *alike,
+			   size_t first, struct err *err)
 {
 	_cleanup_json json_t *root = json_object();
 	json_t *crashes = json_array();
@@ -228,7 +249,7 @@ static int list_print_json(const struct archive *archive, size_t first, struct e
 	bad |= json_object_set_new(root, "archive", field_new_string(archive->path));
 	bad |= json_object_set_new(root, "crashes", crashes);
 	for (size_t i = first; !bad && i < archive->count; i++) {
-		r = list_record_json(archive->records[i], crashes, err);
+		r = list_record_json(alike, i, crashes, err);
 		if (r < 0)
 			return r;
 	}
@@ -262,6 +283,7 @@ static int list_run(struct cli *cli, int argc, char **argv)
 		{ 0 },
 	};
 	_cleanup_archive struct archive archive = { 0 };
+	_cleanup_alike struct alike alike = { 0 };
 	struct err err = { 0 };
 	size_t count = SIZE_MAX, first;
 	int option, r;
@@ -275,17 +297,19 @@ static int list_run(struct cli *cli, int argc, char **argv)
 	if (optind < argc)
 		return cli_usage(cli, "unexpected argument '%s'", argv[optind]);
 	r = archive_open(cli->config.archive, &cli->log, &archive, &err);
+	if (r == 0)
+		r = alike_open(&archive, &alike, &err);
 	if (r < 0)
 		return cli_failed(cli, &err);
 	first = archive.count - MIN(count, archive.count);
 	if (cli->json) {
-		r = list_print_json(&archive, first, &err);
+		r = list_print_json(&archive, &alike, first, &err);
 		if (r < 0)
 			return cli_failed(cli, &err);
 	} else if (archive.count == 0) {
 		fprintf(stderr, "no crashes in '%s'\n", archive.path);
 	} else {
-		list_print(&archive, first);
+		list_print(&archive, &alike, first);
 	}
 	return EXIT_DONE;
 }

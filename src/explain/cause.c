@@ -126,6 +126,39 @@ static const struct story *choose_story(const struct stories *all, enum cause_pi
 	return all->report.row ? &all->report : NULL;
 }
 
+/* How much the choice of choose_story() is worth. */
+static void judge(const struct stories *all, const struct story *story, struct cause *ret)
+{
+	const struct story *last =
+		all->count ? &all->recent[(all->count - 1) % RECENT_MAX] : NULL;
+	bool is_panic = story->row->weight == CAUSE_PANIC;
+
+	ret->certainty = CAUSE_LIKELY;
+	if (is_panic && story->row->looks_back) {
+		ret->certainty_why = "the panic's own words, which mean something before "
+				     "it that the log no longer has";
+	} else if (is_panic) {
+		ret->certainty = CAUSE_SURE;
+		ret->certainty_why = "the panic's own words";
+	} else if (all->panic.row &&
+		   oops_same_caller(story->caller_id, all->panic.caller_id)) {
+		ret->certainty = CAUSE_SURE;
+		ret->certainty_why = "the panic says that what it follows was fatal, and "
+				     "this is what it follows";
+	} else if (all->panic.row) {
+		ret->certainty_why = "the last trouble before the panic, but of another "
+				     "task or CPU";
+	} else if (story->row->weight == CAUSE_REPORT) {
+		ret->certainty_why = "the last trouble in the log, which has neither a "
+				     "panic nor an oops";
+	} else if (last && last->line <= story->line) {
+		ret->certainty = CAUSE_SURE;
+		ret->certainty_why = "the kernel's own oops, and no trouble after it";
+	} else {
+		ret->certainty_why = "the last oops in the log, but not the last trouble";
+	}
+}
+
 static void tell(const struct tale *tale, const struct oops_frame *fallback,
 		 struct cause *ret)
 {
@@ -152,6 +185,10 @@ static void tell(const struct tale *tale, const struct oops_frame *fallback,
 		snprintf(ret->at, sizeof(ret->at), "%s", tale->ip.function);
 		ret->code = tale->code;
 	}
+	ret->next = tale->row->next;
+	if (tale->row->next <= NEXT_POINTER && tale->row->next >= NEXT_NULL &&
+	    tale->access && !strcmp(tale->access, "execution"))
+		ret->next = NEXT_EXECUTION;
 }
 
 static void note_hardware(const char *line, struct cause *ret)
@@ -175,6 +212,31 @@ static bool lacks_trace(const struct tale *tale)
 						     : !tale->has_trace;
 }
 
+/*
+ * Words of Linux block/blk-core.c (print_req_error()), fs/buffer.c, fs/ext4/super.c,
+ * fs/xfs/xfs_buf.c, fs/btrfs/messages.c, drivers/ata/libata-eh.c, drivers/nvme/host.
+ */
+static void note_disk_error(const char *line, struct cause *ret)
+{
+	static const char *const words[] = {
+		"I/O error, dev ",	    "medium error, dev ",
+		"Buffer I/O error on dev ", "EXT4-fs error (device ",
+		"metadata I/O error",	    "BTRFS error (device ",
+		"failed command: ",	    "I/O tag ",
+	};
+	const char *tag = strstr(line, "I/O tag ");
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		const char *at = strstr(line, words[i]);
+
+		if (!at || (at == tag && !strstr(line, "timeout")))
+			continue;
+		ret->disk_errors++;
+		snprintf(ret->disk_error, sizeof(ret->disk_error), "%.159s", line);
+		return;
+	}
+}
+
 int cause_find(const struct printk_log *log, enum cause_pick pick,
 	       const struct oops_frame *fallback, struct cause *ret, struct err *err)
 {
@@ -195,6 +257,7 @@ int cause_find(const struct printk_log *log, enum cause_pick pick,
 
 		oops_line_copy(&lines[i], line);
 		note_hardware(line, &cause);
+		note_disk_error(line, &cause);
 		row = cause_row_find(line);
 		if (row)
 			note_line(&all, &lines[i], i, row);
@@ -205,6 +268,7 @@ int cause_find(const struct printk_log *log, enum cause_pick pick,
 		if (lacks_trace(&tale))
 			tale_read(lines, count, story, true, &tale);
 		tell(&tale, fallback, &cause);
+		judge(&all, story, &cause);
 		cause.lines_back = count - story->line;
 	} else {
 		snprintf(

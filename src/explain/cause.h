@@ -14,15 +14,29 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "explain/cause_next.h"
 #include "explain/oops_text.h"
 #include "explain/report_code.h"
 #include "explain/signature.h"
 #include "kernel/printk.h"
 
+enum cause_certainty {
+	CAUSE_UNKNOWN,
+	CAUSE_LIKELY,
+	CAUSE_SURE, /* the kernel itself says that it died of this */
+};
+
 struct cause {
 	char text[256];	   /* the sentence; "" unknown */
 	char title[160];   /* "" unknown */
 	char unknown[256]; /* why; "" where text is known */
+	enum cause_certainty certainty;
+	const char *certainty_why; /* what the sentence stands on */
+	enum cause_next next;
+
+	/* Errors of disks and file systems that the log has, and the last of them. */
+	size_t disk_errors;
+	char disk_error[160];
 
 	/* What the story names itself; "" and UINT32_MAX where it does not. */
 	char function[OOPS_NAME_SIZE];

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "explain/cause_next.h"
+
 enum cause_weight {
 	CAUSE_WARNING, /* the kernel went on, unless a panic followed */
 	CAUSE_REPORT,  /* it may have gone on, but something hung or is broken */
@@ -65,6 +67,7 @@ struct cause_row {
 	 * bystander.
 	 */
 	bool of_interrupted;
+	enum cause_next next;
 	const char *title;
 	const char *text;
 };

@@ -64,6 +64,7 @@ int report_build_unknown(const char *why, struct report **ret, struct err *err)
 	if (r < 0)
 		return r;
 	say_unknown(&report->cause_unknown, why);
+	snprintf(report->verdict.certainty, sizeof(report->verdict.certainty), "unknown");
 	say_unknown(&report->kernel_unknown, why);
 	say_unknown(&report->panic_task_unknown, why);
 	say_unknown(&report->backtrace_unknown, why);
@@ -407,6 +408,8 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 	if (r == 0)
 		r = report_modules_build(kernel, &report->modules, err);
 	add_memory(kernel, report);
+	if (r == 0)
+		report_verdict_make(&cause, report);
 	return r;
 }
 
@@ -445,6 +448,7 @@ int report_build_from_log(const struct printk_log *log, const char *why,
 			    report, err);
 	if (r < 0)
 		return err_in(err, r, "making the report");
+	report_verdict_make(&cause, report);
 	*ret = take_ptr(report);
 	return 0;
 }

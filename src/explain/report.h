@@ -19,6 +19,7 @@
 #include "explain/report_modules.h"
 #include "explain/report_registers.h"
 #include "explain/report_task.h"
+#include "explain/report_verdict.h"
 #include "explain/signature.h"
 #include "explain/stack_group.h"
 #include "kernel/kernel.h"
@@ -44,6 +45,7 @@ struct report {
 	char cause[256];       /* one line: "sysrq triggered crash (by sh, pid 71)" */
 	char cause_source[64]; /* "log", "registers", ...: what it stands on */
 	struct report_unknown cause_unknown;
+	struct report_verdict verdict;
 
 	char title[160]; /* short, without addresses: groups equal crashes */
 
@@ -121,10 +123,12 @@ static inline void report_freep(struct report **report)
 
 /*
  * @files: lines "dmesg  complete  34 KiB  /var/crash/...", or NULL. @code: the listing of
- * report_listing.h, or NULL for bytes. Colour by ANSI codes.
+ * report_listing.h, or NULL for bytes. @alike: "3rd of 5 crashes with this signature,
+ * ...", or NULL. Colour by ANSI codes.
  */
 struct report_text_options {
 	bool colour;
+	const char *alike;
 	const char *code;
 	const char *files;
 };

@@ -74,8 +74,7 @@ int report_cpus_build(struct kernel *kernel, uint32_t except, struct report_cpus
 
 /* ---- text ---- */
 
-/* The idle task, and in no interrupt either. */
-static bool is_idle(const struct report_cpu *cpu)
+bool report_cpu_is_idle(const struct report_cpu *cpu)
 {
 	if (cpu->task.pid != 0 || cpu->unknown.why[0] || !strcmp(cpu->task.end, "broken"))
 		return false;
@@ -93,9 +92,10 @@ static void format_idle(const struct report_cpus *cpus, struct text *ret)
 
 	for (size_t i = 0, last; i < cpus->count; i = last + 1) {
 		last = i;
-		if (!is_idle(&cpus->cpus[i]))
+		if (!report_cpu_is_idle(&cpus->cpus[i]))
 			continue;
-		while (last + 1 < cpus->count && is_idle(&cpus->cpus[last + 1]) &&
+		while (last + 1 < cpus->count &&
+		       report_cpu_is_idle(&cpus->cpus[last + 1]) &&
 		       cpus->cpus[last + 1].id == cpus->cpus[last].id + 1)
 			last++;
 		text_add(ret, "%s%" PRIu32,
@@ -116,7 +116,7 @@ void report_cpus_format_text(const struct report_cpus *cpus, struct text *ret)
 	for (size_t i = 0; i < cpus->count; i++) {
 		const struct report_cpu *cpu = &cpus->cpus[i];
 
-		if (is_idle(cpu))
+		if (report_cpu_is_idle(cpu))
 			continue;
 		text_add(ret, "CPU %" PRIu32 ": ", cpu->id);
 		if (cpu->task.pid >= 0 || cpu->task.comm[0])

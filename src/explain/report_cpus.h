@@ -32,6 +32,9 @@ int report_cpus_build(struct kernel *kernel, uint32_t except, struct report_cpus
 		      struct err *err);
 void report_cpus_done(struct report_cpus *cpus);
 
+/* The idle task, and in no interrupt either. */
+bool report_cpu_is_idle(const struct report_cpu *cpu);
+
 /* Those that were idle in one line, of the others what they ran and its stack. */
 void report_cpus_format_text(const struct report_cpus *cpus, struct text *ret);
 

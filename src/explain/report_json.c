@@ -151,6 +151,8 @@ int report_to_json(const struct report *report, json_t **ret, struct err *err)
 	r |= member_put_string(root, "cause", report->cause);
 	r |= member_put_string(root, "cause_source", report->cause_source);
 	r |= member_put_string(root, "cause_unknown", report->cause_unknown.why);
+	r |= json_object_set_new(root, "verdict",
+				 report_verdict_new_json(&report->verdict));
 	r |= member_put_string(root, "title", report->title);
 	r |= member_put_number(root, "crash_time", (uint64_t)MAX(report->crash_time, 0));
 	r |= member_put_number(root, "uptime_ms", report->uptime_ms);
@@ -194,6 +196,14 @@ static int parse_task(const json_t *root, struct report_task *ret, struct err *e
 	int r = field_object(root, "panic_task", &object, err);
 
 	return r < 0 || !object ? r : report_task_parse_json(object, ret, err);
+}
+
+static int parse_verdict(const json_t *root, struct report_verdict *ret, struct err *err)
+{
+	const json_t *object = NULL;
+	int r = field_object(root, "verdict", &object, err);
+
+	return r < 0 || !object ? r : report_verdict_parse_json(object, ret, err);
 }
 
 static int parse_registers(const json_t *root, struct report *report, struct err *err)
@@ -395,6 +405,8 @@ static int parse(const json_t *root, struct report *report, struct err *err)
 		r = parse_strings(root, kernel, report, err);
 	if (r == 0)
 		r = parse_numbers(root, report, err);
+	if (r == 0)
+		r = parse_verdict(root, &report->verdict, err);
 	if (r == 0)
 		r = parse_task(root, &report->panic_task, err);
 	if (r == 0)

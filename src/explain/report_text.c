@@ -8,10 +8,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "explain/report.h"
-#include "explain/taint.h"
+#include "explain/report_words.h"
 
 #define COLUMNS 80
 #define INDENT	11
@@ -58,7 +57,19 @@ static void field_of(const struct page *page, const char *label, const char *fmt
 	field(page, label, value);
 }
 
-static void add_cause(const struct page *page, const struct report *report)
+static void add_verdict(const struct page *page, const struct report_verdict *verdict)
+{
+	if (verdict->certainty_why[0])
+		field_of(page, "How sure", "%s: %s", verdict->certainty,
+			 verdict->certainty_why);
+	if (verdict->suspect[0])
+		field(page, "Suspect", verdict->suspect);
+	if (verdict->next[0])
+		field(page, "Next", verdict->next);
+}
+
+static void add_cause(const struct page *page, const struct report *report,
+		      const char *alike)
 {
 	const char *on = page->colour ? "\033[1;31m" : "",
 		   *off = page->colour ? "\033[0m" : "";
@@ -69,50 +80,32 @@ static void add_cause(const struct page *page, const struct report *report)
 	else
 		field_of(page, "CAUSE", "unknown, because %s", report->cause_unknown.why);
 	text_add(page->text, "%s\n", off);
+	add_verdict(page, &report->verdict);
 	if (report->title[0] && report->cause[0])
 		field(page, "Title", report->title);
 	else if (report->title[0])
 		field_of(page, "Title", "%s (by the %s alone)", report->title,
 			 report->cause_source);
 	if (report->signature[0])
-		field(page, "Signature", report->signature);
+		field_of(page, "Signature", "%s%s%s", report->signature,
+			 alike ? ": " : "", alike ? alike : "");
 }
 
 static void add_when(const struct page *page, const struct report *report)
 {
-	char when[64] = "unknown time", uptime[64] = "";
-	uint64_t ms = report->uptime_ms, minutes = ms / 60000;
-	time_t seconds = (time_t)report->crash_time;
-	struct tm tm;
+	char when[128];
 
-	if (report->crash_time && gmtime_r(&seconds, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	if (ms && minutes < 10)
-		snprintf(uptime, sizeof(uptime), ", %" PRIu64 ".%" PRIu64 " s after boot",
-			 ms / 1000, ms % 1000 / 100);
-	else if (ms)
-		snprintf(uptime, sizeof(uptime),
-			 ", %" PRIu64 " days %02" PRIu64 ":%02" PRIu64 " h after boot",
-			 minutes / 1440, minutes / 60 % 24, minutes % 60);
-	field_of(page, "When", "%s%s", when, uptime);
+	report_words_when(report, when, sizeof(when));
+	field(page, "When", when);
 }
 
 static void add_taints(const struct page *page, const struct report *report)
 {
-	char words[1024] = "";
-	size_t used = 0;
+	char words[1024];
 
-	if (!report->taints[0] || !strcmp(report->taints, "none"))
-		return;
-	for (const char *p = report->taints; *p && used < sizeof(words); p++) {
-		const char *meaning = taint_meaning(*p);
-
-		if (meaning)
-			used += (size_t)snprintf(words + used, sizeof(words) - used,
-						 "%s%c (%s)", used ? ", " : "", *p,
-						 meaning);
-	}
-	field_of(page, "Taints", "%s", used ? words : report->taints);
+	report_words_taints(report, words, sizeof(words));
+	if (words[0])
+		field(page, "Taints", words);
 }
 
 static void add_kernel(const struct page *page, const struct report *report)
@@ -139,7 +132,7 @@ static void add_kernel(const struct page *page, const struct report *report)
 static void add_task(const struct page *page, const struct report *report)
 {
 	const struct report_task *task = &report->panic_task;
-	char cpu[96] = "unknown", counted[64] = "", blocked[64] = "";
+	char cpu[96], tasks[160];
 
 	if (task->pid >= 0 || task->comm[0])
 		field_of(page, "Task", "%s (pid %" PRId32 ")", task->comm, task->pid);
@@ -147,19 +140,11 @@ static void add_task(const struct page *page, const struct report *report)
 		field(page, "Task", "unknown");
 	if (report->panic_task_unknown.why[0])
 		field_of(page, "", "(%s)", report->panic_task_unknown.why);
-	if (report->cpu_count)
-		snprintf(counted, sizeof(counted), " of %" PRIu32 " online",
-			 report->cpu_count);
-	if (task->cpu != UINT32_MAX)
-		snprintf(cpu, sizeof(cpu), "%" PRIu32 "%s", task->cpu, counted);
+	report_words_cpu(report, cpu, sizeof(cpu));
 	field(page, "CPU", cpu);
-	if (report->has_blocked)
-		snprintf(blocked, sizeof(blocked), ", %zu of them blocked (state D)",
-			 stack_groups_tasks(&report->blocked));
-	if (report->task_count)
-		field_of(page, "Tasks", "%s%zu%s",
-			 report->task_count >= REPORT_TASKS_MAX ? "at least " : "",
-			 report->task_count, blocked);
+	report_words_tasks(report, tasks, sizeof(tasks));
+	if (tasks[0])
+		field(page, "Tasks", tasks);
 }
 
 /* "712 MiB, 551 MiB of it free; processes 41 MiB, ..." */
@@ -296,7 +281,7 @@ int report_format_text(const struct report *report,
 {
 	struct page page = { .text = ret, .colour = options && options->colour };
 
-	add_cause(&page, report);
+	add_cause(&page, report, options ? options->alike : NULL);
 	add_when(&page, report);
 	add_kernel(&page, report);
 	add_task(&page, report);

@@ -21,9 +21,10 @@ static const struct crash_string {
 #member, offsetof(struct record_crash, member),    \
 			sizeof(((struct record_crash *)0)->member) \
 	}
-	CRASH_STRING(source),	CRASH_STRING(cause),   CRASH_STRING(title),
-	CRASH_STRING(host),	CRASH_STRING(machine), CRASH_STRING(kernel_release),
-	CRASH_STRING(build_id), CRASH_STRING(boot_id), CRASH_STRING(step),
+	CRASH_STRING(source),	 CRASH_STRING(cause),	CRASH_STRING(title),
+	CRASH_STRING(host),	 CRASH_STRING(machine), CRASH_STRING(kernel_release),
+	CRASH_STRING(build_id),	 CRASH_STRING(boot_id), CRASH_STRING(step),
+	CRASH_STRING(signature),
 #undef CRASH_STRING
 };
 

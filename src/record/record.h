@@ -78,6 +78,7 @@ struct record_crash {
 	char boot_id[37];
 	char cause[256]; /* one line */
 	char title[160];
+	char signature[32];   /* the same for equal crashes */
 	char source[16];      /* "kdump", "pstore" */
 	char step[16];	      /* of the capture, as it began: see RECORD_STEP_END */
 	int64_t crash_time;   /* unix seconds, VMCOREINFO's CRASHTIME */

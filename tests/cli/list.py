@@ -81,13 +81,13 @@ def test_table(machine):
     done = machine.run('list')
     lines = done.stdout.splitlines()
     assert done.stderr == '', done
-    assert lines[0].split() == 'RECORD TIME PARTS SIZE KERNEL CAUSE'.split(), lines
-    assert re.fullmatch(r'202601210724 +2026-01-21 07:24  D--C +2.0 KiB  - +'
+    assert lines[0].split() == 'RECORD TIME PARTS SIZE KERNEL ALIKE CAUSE'.split(), lines
+    assert re.fullmatch(r'202601210724 +2026-01-21 07:24  D--C +2.0 KiB  - + -  '
                         r'unknown: there is no meta.json', lines[1]), lines
     assert re.fullmatch(r'202611230042 +2026-11-23 00:42  DR-c +123.0 MiB  '
-                        r'6.12.48-cloud-amd64  sysrq triggered crash \(by sh, pid 71\)',
+                        r'6.12.48-cloud-amd64      -  sysrq triggered crash \(by sh, pid 71\)',
                         lines[2]), lines
-    assert re.fullmatch(r'202611230042-1  2026-11-23 00:42  d--- +10 B  6.1.0-32 +'
+    assert re.fullmatch(r'202611230042-1  2026-11-23 00:42  d--- +10 B  6.1.0-32 + -  '
                         r'h\u00fcng \?\[31mx{2,}', lines[3]), lines
     assert len(lines) == 4, lines
 
@@ -97,9 +97,24 @@ def test_narrow(machine):
     for columns in 80, 90, 100, 132:
         lines = machine.run('list', columns=str(columns)).stdout.splitlines()
         assert max(map(len, lines)) == columns, (columns, lines)
-        assert ('2026-11-23 00:42' in lines[2]) == (columns >= 100), (columns, lines)
+        assert ('2026-11-23 00:42' in lines[2]) == (columns >= 105), (columns, lines)
         assert lines[2].startswith('202611230042 '), lines
         assert 'sysrq triggered' in lines[2], lines
+
+
+def test_alike(machine):
+    """By meta.json, and by report.json where meta.json is from before it had that."""
+    for day, signature in enumerate(('v2-a', 'v2-b', 'v2-a', '', 'v2-a'), 10):
+        machine.add(f'202611{day}0042', {'signature': signature, 'crash_time': 1795394527 + day})
+    old = machine.add('202611200042', {'crash_time': 1795394600}, report_json=10)
+    (old / 'report.json').write_text('{"signature": "v2-a"}')
+    broken = machine.add('202611210042', {'crash_time': 1795394700}, report_json=10)
+    (broken / 'report.json').write_text('{"signature": ')
+    rows = [line.split() for line in machine.run('list').stdout.splitlines()[1:]]
+    assert [row[-2] for row in rows] == ['4', '1', '4', '-', '4', '4', '-'], rows
+    crashes = json.loads(machine.run('list', '--json').stdout)['crashes']
+    assert [crash['alike'] for crash in crashes] == [4, 1, 4, 0, 4, 4, 0], crashes
+    assert crashes[5]['signature'] == 'v2-a' and crashes[3]['signature'] == '', crashes
 
 
 def test_last(machine):

@@ -87,6 +87,39 @@ def check_report_json(machine):
     assert report['record']['parts']['dmesg']['state'] == 'complete', report['record']
 
 
+def check_html(machine):
+    """What a report without its dump has, hostile or not; in a browser: tests/real/html.py."""
+    hostile = '<script>alert(1)</script>\u202e'
+    machine.add(report_json=json.dumps({**REPORT, 'cause': hostile}), dmesg=LOG)
+    page = machine.run('show', '--html').stdout
+    assert page.startswith('<!DOCTYPE html>') and page.count('<script') == 1, page
+    assert '<h1>&lt;script&gt;alert(1)&lt;/script&gt;\\xe2\\x80\\xae</h1>' in page, page
+    assert '<b>some_function</b>' in page and page.isascii(), page
+    assert 'http:' not in page and 'https:' not in page
+    output = machine.conf.parent / 'page.html'
+    done = machine.run('show', '--html', '--output', output)
+    assert done.stdout == '' and output.read_text() == page
+    assert output.stat().st_mode & 0o777 == 0o600
+    done = machine.run('show', '-o', '/nonexistent/page', code=1)
+    assert "'/nonexistent/page'" in done.stderr, done
+    machine.run('show', '--html', '--json', code=2)
+
+
+def check_alike(machine):
+    report = json.dumps({**REPORT, 'signature': 'v2-0123456789abcdef'})
+    for day in (21, 22, 24):
+        other = machine.archive / f'202611{day}0042'
+        other.mkdir(parents=True)
+        (other / 'report.json').write_text(report)
+    machine.add(report_json=report)
+    text = machine.run('show', STAMP).stdout
+    text = ' '.join(text.split())
+    assert ('Signature v2-0123456789abcdef: 3rd of 4 crashes with this signature, the first '
+            'on 2026-11-21 ' in text), text
+    shown = json.loads(machine.run('show', '--json', STAMP).stdout)
+    assert shown['alike']['count'] == 4 and shown['alike']['number'] == 3, shown
+
+
 def check_bt_of_report(machine):
     machine.add(report_json=json.dumps(REPORT))
     done = machine.run('bt')

@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tests')]
 import assets  # noqa: E402
+from json_schema import validate  # noqa: E402
 
 LAB = Path(sys.argv[1])
 EPITAPH = Path(sys.argv[2]).resolve()
@@ -85,6 +86,10 @@ def check_code(report):
 
 def check_show_json():
     report = json.loads(epitaph('show', '--json'))
+    validate(report, json.loads((ROOT / 'docs/report.schema.json').read_text()))
+    assert report['verdict']['certainty'] == 'sure', report['verdict']
+    suspect = report['verdict'].get('suspect', '')
+    assert ('Module epitaph_crash (' in suspect) == (TRIGGER != 'sysrq'), suspect
     assert report['schema_version'] == 1
     assert report['cause'].startswith(EXPECTED['cause']), report['cause']
     assert report['title'] == EXPECTED['title'], report['title']

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <ftw.h>
 
+#include "archive/alike.h"
 #include "archive/archive.h"
 #include "base/fd.h"
 
@@ -318,6 +319,37 @@ static char *read_log(const struct fixture *f)
 	return data;
 }
 
+/* Equal ones are counted in the order of time; what is unknown is like nothing. */
+static void test_alike(void **state)
+{
+	static const char *const signatures[] = { "v2-a", "", "v2-b", "v2-a", "" };
+	struct fixture *f = *state;
+	_cleanup_archive struct archive archive = { 0 };
+	_cleanup_alike struct alike alike = { 0 };
+	struct alike_place place;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signatures); i++)
+		add(f, WHEN + (time_t)i * MINUTE, 0, "");
+	archive = open_archive(f);
+	for (size_t i = 0; i < ARRAY_SIZE(signatures); i++)
+		snprintf(archive.records[i]->crash.signature,
+			 sizeof(archive.records[i]->crash.signature), "%s",
+			 signatures[i]);
+	assert_int_equal(alike_open(&archive, &alike, NULL), 0);
+	assert_int_equal(alike_count(&alike, 0), 2);
+	assert_int_equal(alike_count(&alike, 1), 0);
+	assert_int_equal(alike_count(&alike, 2), 1);
+	alike_find(&alike, archive.records[3]->path, &place);
+	assert_int_equal(place.count, 2);
+	assert_int_equal(place.number, 2);
+	assert_int_equal(place.first, WHEN);
+	assert_int_equal(place.latest, WHEN + 3 * MINUTE);
+	alike_find(&alike, archive.records[4]->path, &place);
+	assert_int_equal(place.count, 0);
+	alike_find(&alike, "/elsewhere", &place);
+	assert_int_equal(place.count, 0);
+}
+
 static void test_note(void **state)
 {
 	struct fixture *f = *state;
@@ -414,6 +446,7 @@ int main(void)
 		TEST(test_limit),
 		TEST(test_unreadable_is_a_warning),
 		TEST(test_find),
+		TEST(test_alike),
 		TEST(test_note),
 		TEST(test_note_refused),
 		TEST(test_note_at_the_same_time),

@@ -353,6 +353,75 @@ static void test_nothing_known(void **state)
 	}
 }
 
+/* How sure, and what comes next: the row's, and by what was accessed. */
+static void test_verdicts(void **state)
+{
+	static const struct {
+		const char *log;
+		enum cause_certainty certainty;
+		const char *why;
+		enum cause_next next;
+	} logs[] = {
+		{ "Kernel panic - not syncing: sysrq triggered crash", CAUSE_SURE,
+		  "the panic's own words", NEXT_SYSRQ },
+		{ "Kernel panic - not syncing: boom", CAUSE_SURE, "the panic's own words",
+		  NEXT_SEARCH },
+		{ "Kernel panic - not syncing: EXT4-fs (device sda1): panic forced after "
+		  "error",
+		  CAUSE_SURE, "the panic's own words", NEXT_FILE_SYSTEM },
+		{ "Kernel panic - not syncing: Fatal exception", CAUSE_LIKELY,
+		  "no longer has", NEXT_SEARCH },
+		{ "[    2.000001][   T11] BUG: kernel NULL pointer dereference, address: "
+		  "0000000000000010\n"
+		  "[    2.000002][   T11] #PF: supervisor instruction fetch in kernel mode\n"
+		  "[    2.000003][   T11] Kernel panic - not syncing: Fatal exception",
+		  CAUSE_SURE, "this is what it follows", NEXT_EXECUTION },
+		{ "[    2.000001][   T11] BUG: kernel NULL pointer dereference, address: "
+		  "0000000000000010\n"
+		  "[    2.000003][   T12] Kernel panic - not syncing: Fatal exception",
+		  CAUSE_LIKELY, "another task or CPU", NEXT_NULL },
+		{ "[    2.000001][   T11] BUG: kernel NULL pointer dereference, address: "
+		  "0000000000000010\n",
+		  CAUSE_SURE, "no trouble after it", NEXT_NULL },
+		{ "[    2.000001][   T11] BUG: kernel NULL pointer dereference, address: "
+		  "0000000000000010\n"
+		  "[    9.000001][   T12] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! "
+		  "[sh:12]\n",
+		  CAUSE_LIKELY, "not the last trouble", NEXT_NULL },
+		{ "[    9.000001][   T12] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! "
+		  "[sh:12]\n",
+		  CAUSE_LIKELY, "neither a panic nor an oops", NEXT_SOFT_LOCKUP },
+		{ "all is well", CAUSE_UNKNOWN, NULL, NEXT_SEARCH },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
+		struct cause cause = find(logs[i].log, CAUSE_LAST);
+
+		assert_int_equal(cause.certainty, logs[i].certainty);
+		assert_int_equal(cause.next, logs[i].next);
+		if (logs[i].why && !strstr(cause.certainty_why, logs[i].why))
+			fail_msg("%s: %s", logs[i].log, cause.certainty_why);
+	}
+	for (int i = 0; i < NEXT_COUNT; i++)
+		assert_in_range(strlen(cause_next_text((enum cause_next)i)), 60, 300);
+}
+
+static void test_disk_errors(void **state)
+{
+	struct cause cause =
+		find("blk_update_request: I/O error, dev sda, sector 12 op 0x0:(READ)\n"
+		     "nvme nvme0: I/O tag 3 (0001) QID 1 timeout, aborting\n"
+		     "nvme nvme0: I/O tag 3 is fine\n"
+		     "EXT4-fs error (device sda1): ext4_find_entry:1455: reading\n"
+		     "INFO: task dd:80 blocked for more than 120 seconds.\n",
+		     CAUSE_LAST);
+
+	assert_int_equal(cause.disk_errors, 3);
+	assert_string_equal(cause.disk_error,
+			    "EXT4-fs error (device sda1): ext4_find_entry:1455: reading");
+	assert_int_equal(cause.next, NEXT_HUNG_TASK);
+}
+
 /* A warning that the kernel survived is no cause of death, but the first trouble. */
 static void test_first_and_last(void **state)
 {
@@ -523,6 +592,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_logs),
 		cmocka_unit_test(test_nothing_known),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_disk_errors),
 		cmocka_unit_test(test_first_and_last),
 		cmocka_unit_test(test_who_and_hardware),
 		cmocka_unit_test(test_fallback),

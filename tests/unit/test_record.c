@@ -668,6 +668,7 @@ static struct record *create_full(const struct fixture *f, char **ret_json,
 	struct record *record = create(f);
 
 	snprintf(record->crash.title, sizeof(record->crash.title), "title");
+	snprintf(record->crash.signature, sizeof(record->crash.signature), "v2-0123");
 	snprintf(record->crash.build_id, sizeof(record->crash.build_id), "abcdef");
 	record->crash.crash_time = WHEN - 1;
 	write_part(record, RECORD_DMESG, "0123456789");
@@ -724,6 +725,7 @@ static void test_meta_cut(void **state)
 		} else {
 			assert_string_equal(again->meta_reason, "");
 			assert_string_equal(again->crash.title, "title");
+			assert_string_equal(again->crash.signature, "v2-0123");
 		}
 		record_close(again);
 	}

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "explain/cause.h"
 #include "explain/report.h"
 #include "fake_image.h"
 #include "record/field.h"
@@ -116,6 +117,10 @@ static struct report *full_report(void)
 	SET(cause, "crash triggered by sysrq (c), by task sh (pid 71)");
 	SET(cause_source, "log");
 	SET(title, "sysrq: crash");
+	SET(verdict.certainty, "likely");
+	SET(verdict.certainty_why, "a feeling");
+	SET(verdict.suspect, "The gardener.");
+	SET(verdict.next, "Ask the gardener.");
 	SET(signature, "v1-0123456789abcdef");
 	SET(signature_of.frames[0], "sysrq_handle_crash");
 	SET(signature_of.frames[1], "init [module]");
@@ -205,6 +210,8 @@ static void test_round_trip(void **state)
 
 	assert_string_equal(json, json_again);
 	assert_string_equal(again->cause, report->cause);
+	assert_string_equal(again->verdict.certainty_why, "a feeling");
+	assert_string_equal(again->verdict.next, "Ask the gardener.");
 	assert_string_equal(again->cmdline, report->cmdline);
 	assert_string_equal(again->taints, report->taints);
 	assert_string_equal(again->log_unknown.why, report->log_unknown.why);
@@ -351,6 +358,8 @@ static void test_wrong(void **state)
 		{ "{\"panic_task\": {\"frames\": [{\"address\": 1}]}}", ERR_CORRUPT },
 		{ "{\"panic_task\": {\"frames\": [{\"reliable\": 1}]}}", ERR_CORRUPT },
 		{ "{\"registers\": {}}", ERR_CORRUPT },
+		{ "{\"verdict\": []}", ERR_CORRUPT },
+		{ "{\"verdict\": {\"next\": 1}}", ERR_CORRUPT },
 		{ "{\"code\": {\"bytes\": \"0g\"}}", ERR_CORRUPT },
 		{ "{\"code\": {\"bytes\": \"0f0b\", \"at\": 2}}", ERR_CORRUPT },
 		{ "{\"code\": []}", ERR_CORRUPT },
@@ -403,6 +412,38 @@ static void test_limits(void **state)
 	text_add(&json, "]}}");
 	assert_int_equal(parse_bytes(text_get(&json), json.size), ERR_LIMIT);
 	text_done(&json);
+}
+
+/* A foreign module on the stack, freed memory in a register, a disk in the log. */
+static void test_verdict(void **state)
+{
+	struct cause cause = { .certainty = CAUSE_SURE,
+			       .certainty_why = "the panic's own words",
+			       .next = NEXT_POINTER,
+			       .disk_errors = 2,
+			       .disk_error = "I/O error, dev sda" };
+	_cleanup_report struct report *report = full_report();
+	struct report_verdict *verdict = &report->verdict;
+
+	SET(registers.registers[1].points_to, "POISON_FREE: memory that was freed");
+	report_verdict_make(&cause, report);
+	assert_string_equal(verdict->certainty, "sure");
+	assert_null(strstr(verdict->suspect, "guilty")); // it is on no stack
+	assert_non_null(strstr(verdict->suspect, "use after free: rip holds 0xdead"));
+	assert_non_null(
+		strstr(verdict->suspect, "2 errors of them, the last \"I/O error"));
+	assert_non_null(strstr(verdict->next, "slub_debug"));
+	SET(signature_of.frames[1], "init [guilty]");
+	report_verdict_make(&cause, report);
+	assert_non_null(strstr(verdict->suspect, "Module guilty (out-of-tree module, "
+						 "unsigned module) is on the stack"));
+	assert_non_null(strstr(verdict->next, "maker of module guilty"));
+	SET(signature_of.frames[1], "init [guilty] more");
+	cause = (struct cause){ 0 };
+	report_verdict_make(&cause, report);
+	assert_string_equal(verdict->certainty, "unknown");
+	assert_string_equal(verdict->suspect, "");
+	assert_non_null(strstr(verdict->next, "Read the last lines"));
 }
 
 /* What comes from another file can neither write to a terminal nor break a line. */
@@ -663,6 +704,7 @@ int main(void)
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_verdict),
 		cmocka_unit_test(test_parsed_is_clean),
 		cmocka_unit_test(test_invalid_utf8),
 		cmocka_unit_test(test_text),
