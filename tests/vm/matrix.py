@@ -199,6 +199,10 @@ def raw_target(m):
     meta = m.good()
     record = Path(m.result['record'])
     complete(meta, 'dmesg', 'report', 'report_json', 'mini', 'dump', 'log')
+    for name in 'mini', 'dump':
+        contents = meta['parts'][name]['contents']
+        check(contents['proof'] == 'none' and 'stream' in contents['proof_reason'] and
+              contents['pages']['core'] > 0, f'{name}: {contents}')
     check(meta['crash']['step'] == 'end', f"{meta['crash']}")
     dump = next(record.glob('dump.*'))
     status, out, errors = output([m.epitaph, 'dmesg', dump])
