@@ -107,10 +107,13 @@ class Rehearsal:
 
     def check_contents(self, name, contents):
         pages = contents['pages']
+        # Of the core, a few may have been kept in doubt, or lie where no RAM is.
+        unproved = pages['core'] - pages['proved']
         check(contents['selection'] == ('core' if name == 'mini' else 'memmap') and
               contents['proof'] == 'done' and contents['proof_reason'] == '' and
-              pages['total'] > pages['written'] >= pages['core'] == pages['proved'] > 1000 and
-              pages['unreadable'] == 0, f'{name}: {contents}')
+              pages['total'] > pages['written'] >= pages['proved'] > 1000 and
+              0 <= unproved <= pages['core'] // 100 and pages['unreadable'] == 0,
+              f'{name}: {contents}')
 
     def check_meta(self, parts):
         """meta.json tells the truth, and nobody else may read any of it."""
