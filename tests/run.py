@@ -38,7 +38,7 @@ MORE_SUITES = ('kernels', 'matrix')
 # What is crashed how, and which scripts of tests/real look at it: all where none is named.
 TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'show', 'tasks')}
 # These look at what no way to crash changes: at the dumps of one is enough.
-ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq'}
+ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq', 'lines': 'null'}
 
 # Those for which no peer of this machine's architecture is needed.
 ARM64_SCRIPTS = ('backtraces', 'dump_equal', 'machine', 'questions', 'show', 'tasks', 'verify')
