@@ -44,7 +44,7 @@ MORE_CAUSES = ('write', 'gpf', 'uaf', 'callnull', 'callwild', 'divide', 'bug', '
                'panic', 'stackend', 'doublefault', 'console', 'hardirq', 'nmi', 'spinning',
                'softlockup', 'hardlockup', 'rcu', 'hung', 'oom')
 # These look at what no way to crash changes: at the dumps of one is enough.
-ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq'}
+ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq', 'lines': 'null'}
 
 # Those for which no peer of this machine's architecture is needed.
 ARM64_SCRIPTS = ('backtraces', 'dump_equal', 'machine', 'questions', 'show', 'tasks', 'verify')

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/crash.h"
+#include "cli/line_source.h"
 #include "explain/stack_group.h"
 #include "kernel/cpu.h"
 #include "kernel/task.h"
@@ -19,6 +20,8 @@ struct bt {
 	int32_t pids[BT_PIDS_MAX];
 	bool found[BT_PIDS_MAX];
 	size_t pid_count;
+	struct line_options line_options;
+	struct line_source lines;
 
 	json_t *tasks; /* with --json */
 	size_t printed;
@@ -41,12 +44,15 @@ static void print_task(const struct report_task *task, struct text *text)
 }
 
 /* One task into the output. */
-static int emit(struct bt *bt, const struct report_task *task, const char *unknown,
+static int emit(struct bt *bt, struct report_task *task, const char *unknown,
 		struct err *err)
 {
 	_cleanup_text struct text text = { 0 };
 	json_t *object;
+	int r = line_source_add(&bt->lines, task, err);
 
+	if (r < 0)
+		return r;
 	// A dead task's stack is gone in the kernel itself: nothing is missing here.
 	if ((unknown[0] && task->state != 'Z' && task->state != 'X') ||
 	    !strcmp(task->end, "broken"))
@@ -137,10 +143,15 @@ static int from_tasks(struct bt *bt, struct kernel *kernel, struct err *err)
 	return r;
 }
 
-static int emit_groups(struct bt *bt, const struct stack_groups *groups, struct err *err)
+static int emit_groups(struct bt *bt, struct stack_groups *groups, struct err *err)
 {
 	_cleanup_text struct text text = { 0 };
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < groups->count; i++)
+		r = line_source_add(&bt->lines, &groups->groups[i].stack, err);
+	if (r < 0)
+		return r;
 	if (bt->cli->json) {
 		json_decref(bt->tasks);
 		bt->tasks = stack_groups_new_json(groups);
@@ -216,8 +227,10 @@ static int print_backtraces(struct bt *bt, const struct crash *crash)
 {
 	struct err err = { 0 };
 	bool wants_tasks = bt->all || bt->blocked || bt->group || bt->pid_count;
-	int r;
+	int r = line_source_open(&bt->line_options, bt->cli, crash, &bt->lines, &err);
 
+	if (r < 0)
+		return cli_failed(bt->cli, &err);
 	if (wants_tasks && !crash->kernel)
 		r = err_set(&err, ERR_NOTFOUND,
 			    "only the panicking task's backtrace is known: %s",
@@ -235,6 +248,7 @@ static int print_backtraces(struct bt *bt, const struct crash *crash)
 			    image_info(crash->image)->incomplete_why);
 		bt->is_incomplete = true;
 	}
+	bt->is_incomplete |= bt->lines.is_incomplete;
 	return bt->is_incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
@@ -248,6 +262,7 @@ static int run_bt(struct bt *bt, const char *name)
 		return cli_failed(bt->cli, &err);
 	bt->tasks = json_array();
 	code = print_backtraces(bt, &crash);
+	line_source_close(&bt->lines);
 	if (!bt->cli->json || code == EXIT_FAILED) {
 		json_decref(bt->tasks);
 		return code;
@@ -265,16 +280,18 @@ static int run(struct cli *cli, int argc, char **argv)
 		{ "all", no_argument, NULL, 'a' },
 		{ "blocked", no_argument, NULL, 'b' },
 		{ "group", no_argument, NULL, 'g' },
+		LINE_OPTION_ROWS,
 		{ 0 },
 	};
 	struct bt bt = { .cli = cli };
 	const char *name = NULL;
 	int c;
 
-	while ((c = cli_option(cli, &cmd_bt, argc, argv, "abg", options)) >= 0) {
+	while ((c = cli_option(cli, &cmd_bt, argc, argv, "abgl", options)) >= 0) {
 		bt.all |= c == 'a';
 		bt.blocked |= c == 'b';
 		bt.group |= c == 'g';
+		line_options_take(&bt.line_options, c);
 	}
 	if (c != -1)
 		return cli_exit(c);
@@ -293,9 +310,10 @@ const struct command cmd_bt = {
 	.name = "bt",
 	.arguments = "[OPTION...] [RECORD|DUMP] [PID...]",
 	.summary = "print kernel stacks, without a PID the panicking task's",
-	.options = "  -a, --all            every task\n"
-		   "  -b, --blocked        those in state D\n"
-		   "  -g, --group          equal stacks once, the most frequent first\n",
+	.options =
+		"  -a, --all            every task\n"
+		"  -b, --blocked        those in state D\n"
+		"  -g, --group          equal stacks once, the most frequent first\n" LINE_OPTION_HELP,
 	.has_json = true,
 	.run = run,
 };

@@ -105,11 +105,12 @@ static int add_symbols(struct gdb *gdb, enum symbol_file_kind kind, const char *
 static int add_all_symbols(struct gdb *gdb, struct err *err)
 {
 	struct vmlinux vmlinux;
+	struct debug_files files = { .vmlinux = gdb->vmlinux_path };
 	struct err why = { 0 };
 	int r = ERR_NOTFOUND;
 
 	if (!gdb->wants_no_vmlinux)
-		r = vmlinux_find(gdb->crash->kernel, gdb->vmlinux_path, &vmlinux, &why);
+		r = vmlinux_find(gdb->crash->kernel, &files, &vmlinux, &why);
 	if (r < 0 && gdb->vmlinux_path) {
 		*err = why;
 		return r;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/crash.h"
+#include "cli/line_source.h"
 #include "explain/report_listing.h"
 #include "record/field.h"
 #include "record/meta.h"
@@ -123,7 +124,21 @@ static int print_json(const struct cli *cli, const struct crash *crash,
 	return crash_print_json(cli, take_ptr(root));
 }
 
-static int show(struct cli *cli, const char *name)
+/* *@ret_is_incomplete is set where files and lines are wanted and missing. */
+static int add_lines(const struct cli *cli, const struct line_options *options,
+		     const struct crash *crash, struct report *report,
+		     bool *ret_is_incomplete, struct err *err)
+{
+	_cleanup_line_source struct line_source lines = { 0 };
+	int r = line_source_open(options, cli, crash, &lines, err);
+
+	if (r == 0)
+		r = line_source_add_report(&lines, report, err);
+	*ret_is_incomplete |= lines.is_incomplete;
+	return r;
+}
+
+static int show(struct cli *cli, const struct line_options *lines, const char *name)
 {
 	_cleanup_crash struct crash crash = { 0 };
 	_cleanup_report struct report *report = NULL;
@@ -141,6 +156,8 @@ static int show(struct cli *cli, const char *name)
 			    crash_source_name(source), crash_no_dump_why(&crash));
 		is_incomplete = true;
 	}
+	if (add_lines(cli, lines, &crash, report, &is_incomplete, &err) < 0)
+		return cli_failed(cli, &err);
 	if (cli->json)
 		code = print_json(cli, &crash, report, source, is_incomplete);
 	else
@@ -150,20 +167,25 @@ static int show(struct cli *cli, const char *name)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	int c = cli_option(cli, &cmd_show, argc, argv, NULL, NULL);
+	static const struct option options[] = { LINE_OPTION_ROWS, { 0 } };
+	struct line_options lines = { 0 };
+	int c;
 
+	while ((c = cli_option(cli, &cmd_show, argc, argv, "l", options)) >= 0)
+		line_options_take(&lines, c);
 	if (c != -1)
 		return cli_exit(c);
 	if (argc - optind > 1)
 		return cli_usage(cli, "only one crash at a time, not '%s' too",
 				 argv[optind + 1]);
-	return show(cli, argv[optind]);
+	return show(cli, &lines, argv[optind]);
 }
 
 const struct command cmd_show = {
 	.name = "show",
 	.arguments = "[OPTION...] [RECORD|DUMP]",
 	.summary = "print the report on a crash, without an argument on the last",
+	.options = LINE_OPTION_HELP,
 	.has_json = true,
 	.run = run,
 };

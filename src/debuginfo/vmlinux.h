@@ -12,6 +12,13 @@
 #include "base/err.h"
 #include "kernel/kernel.h"
 
+/* Where files with debug symbols may be. Borrowed. */
+struct debug_files {
+	const char *vmlinux;   /* this one and no other; NULL: looked for */
+	const char *directory; /* NULL: /usr/lib/debug */
+	bool may_fetch;	       /* by debuginfod, where none is installed */
+};
+
 struct vmlinux {
 	char path[PATH_MAX];
 	uint64_t offset;  /* of the dead kernel's addresses from the file's; wraps */
@@ -19,14 +26,18 @@ struct vmlinux {
 };
 
 /*
- * @path, or with NULL the one that is installed: by build id, else by release, below
- * /usr/lib/debug. ERR_NOTFOUND: none is installed; ERR_INVALID: it is another kernel's.
+ * The file that was named, or the one that is installed: by build id, else by release, or
+ * one that debuginfod has. ERR_NOTFOUND: there is none; ERR_INVALID: it is another
+ * kernel's.
  */
-int vmlinux_find(struct kernel *kernel, const char *path, struct vmlinux *ret,
-		 struct err *err);
+int vmlinux_find(struct kernel *kernel, const struct debug_files *files,
+		 struct vmlinux *ret, struct err *err);
 
 /* One file, whatever its place. @build_id: in hexadecimal, NULL where it is not known. */
 int vmlinux_check(const char *path, const char *build_id, uint64_t stext_vaddr,
 		  struct vmlinux *ret, struct err *err);
+
+/* @files' directory, or the usual one. */
+const char *debug_files_directory(const struct debug_files *files);
 
 #endif

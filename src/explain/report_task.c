@@ -18,6 +18,7 @@ void report_task_done(struct report_task *task)
 		free(task->frames[i].text);
 		free(task->frames[i].function);
 		free(task->frames[i].module);
+		free(task->frames[i].file);
 	}
 	free(task->frames);
 	*task = (struct report_task){ .pid = -1, .cpu = UINT32_MAX, .state = '?' };
@@ -55,6 +56,7 @@ static int build_frame(struct kernel *kernel, const struct frame *frame,
 	ret->function = ascii_new(name.symbol, strlen(name.symbol));
 	ret->module = ascii_new(name.module, strlen(name.module));
 	ret->vaddr = frame->ip;
+	ret->lookup_vaddr = lookup;
 	ret->is_reliable = frame->is_reliable;
 	ascii_escape(frame->stack, strnlen(frame->stack, sizeof(frame->stack)),
 		     ret->stack, sizeof(ret->stack));
@@ -129,8 +131,13 @@ void report_task_format_text(const struct report_task *task, struct text *ret)
 			text_add(ret, "       <%s>\n",
 				 frame->stack[0] ? frame->stack : "TASK");
 		stack = frame->stack;
-		text_add(ret, "  #%-3zu %c %s\n", i, frame->is_reliable ? ' ' : '?',
+		text_add(ret, "  #%-3zu %c %s", i, frame->is_reliable ? ' ' : '?',
 			 frame->text);
+		if (frame->file && frame->line)
+			text_add(ret, " (%s:%" PRIu32 ")", frame->file, frame->line);
+		else if (frame->file)
+			text_add(ret, " (%s)", frame->file);
+		text_add(ret, "\n");
 	}
 	if (!strcmp(task->end, "user"))
 		text_add(ret, "         (user space)\n");
@@ -148,10 +155,22 @@ static json_t *new_hex(uint64_t value)
 
 static json_t *frame_new_json(const struct report_frame *frame)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:s}", "text", frame->text,
-			 "function", frame->function, "module", frame->module, "address",
-			 new_hex(frame->vaddr), "reliable", frame->is_reliable, "stack",
-			 frame->stack);
+	json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:b, s:s}", "text", frame->text,
+				   "function", frame->function, "module", frame->module,
+				   "address", new_hex(frame->vaddr), "reliable",
+				   frame->is_reliable, "stack", frame->stack);
+	int r = 0;
+
+	if (object && frame->file)
+		r |= json_object_set_new(object, "file", json_string(frame->file));
+	if (object && frame->line)
+		r |= json_object_set_new(object, "line", json_integer(frame->line));
+	if (object && frame->is_inlined)
+		r |= json_object_set_new(object, "inlined", json_true());
+	if (r == 0)
+		return object;
+	json_decref(object);
+	return NULL;
 }
 
 json_t *report_task_new_json(const struct report_task *task)
@@ -179,6 +198,19 @@ json_t *report_task_new_json(const struct report_task *task)
 	return NULL;
 }
 
+static int parse_where(const json_t *object, struct report_frame *ret, struct err *err)
+{
+	const json_t *file = json_object_get(object, "file");
+	uint64_t line = 0;
+	int r = file ? member_get_new_string(file, "file", &ret->file, err) : 0;
+
+	if (r == 0)
+		r = member_get_number(object, "line", UINT32_MAX, &line, err);
+	ret->line = (uint32_t)line;
+	ret->is_inlined = json_is_true(json_object_get(object, "inlined"));
+	return r;
+}
+
 static int parse_frame(const json_t *object, struct report_frame *ret, struct err *err)
 {
 	const json_t *reliable = json_object_get(object, "reliable");
@@ -202,13 +234,13 @@ static int parse_frame(const json_t *object, struct report_frame *ret, struct er
 	if (r == 0)
 		r = member_get_string(object, "stack", ret->stack, sizeof(ret->stack),
 				      err);
-	return r;
+	return r < 0 ? r : parse_where(object, ret, err);
 }
 
 static int parse_frames(const json_t *object, struct report_task *ret, struct err *err)
 {
 	const json_t *frames = NULL;
-	int r = member_get_array(object, "frames", UNWIND_FRAMES_MAX, &frames, err);
+	int r = member_get_array(object, "frames", REPORT_FRAMES_MAX, &frames, err);
 
 	if (r < 0 || !frames)
 		return r;

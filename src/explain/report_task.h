@@ -30,9 +30,17 @@ struct report_frame {
 	char *function; /* "" without a name */
 	char *module;	/* "" for the kernel itself */
 	uint64_t vaddr;
+	uint64_t lookup_vaddr; /* see frame_lookup_vaddr(); not in JSON: 0 */
 	bool is_reliable;
 	char stack[8]; /* see struct frame */
+
+	/* Where debug symbols were asked for them. */
+	char *file; /* "kernel/sched/core.c"; NULL: not known */
+	uint32_t line;
+	bool is_inlined; /* has no code of its own: it lies in that of the next frame */
 };
+
+#define REPORT_FRAMES_MAX 1024 /* of one task, with those that are inlined */
 
 struct report_task {
 	int32_t pid;

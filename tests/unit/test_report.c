@@ -145,6 +145,9 @@ static struct report *full_report(void)
 		frame("sysrq_handle_crash+0x16/0x20", "sysrq_handle_crash", true);
 	report->panic_task.frames[1] = frame("0xffffffffc0001234", "", false);
 	strcpy(report->panic_task.frames[0].stack, "IRQ");
+	report->panic_task.frames[0].file = strdup("drivers/tty/sysrq.c");
+	report->panic_task.frames[0].line = 154;
+	report->panic_task.frames[0].is_inlined = true;
 	report->registers.registers = calloc(2, sizeof(struct report_register));
 	assert_non_null(report->registers.registers);
 	report->registers.count = 2;
@@ -213,6 +216,10 @@ static void test_round_trip(void **state)
 	assert_string_equal(again->panic_task.end_why, report->panic_task.end_why);
 	assert_int_equal(again->panic_task.frame_count, 2);
 	assert_string_equal(again->panic_task.frames[0].function, "sysrq_handle_crash");
+	assert_string_equal(again->panic_task.frames[0].file, "drivers/tty/sysrq.c");
+	assert_int_equal(again->panic_task.frames[0].line, 154);
+	assert_true(again->panic_task.frames[0].is_inlined);
+	assert_null(again->panic_task.frames[1].file);
 	assert_string_equal(again->panic_task.frames[0].stack, "IRQ");
 	assert_true(again->panic_task.frames[0].is_reliable);
 	assert_false(again->panic_task.frames[1].is_reliable);
@@ -385,7 +392,7 @@ static void test_limits(void **state)
 	struct text json = { 0 };
 
 	text_add(&json, "{\"panic_task\": {\"frames\": [");
-	for (int i = 0; i < 257; i++)
+	for (int i = 0; i < REPORT_FRAMES_MAX + 1; i++)
 		text_add(&json, "%s{}", i ? "," : "");
 	text_add(&json, "]}}");
 	assert_int_equal(parse_bytes(text_get(&json), json.size), ERR_LIMIT);
@@ -503,7 +510,8 @@ static void test_text(void **state)
 	    "\nTaints     W (earlier warning), O (out-of-tree module), E (unsigned");
 	has(text, "\nTask       sh (pid 71)\n");
 	has(text, "\nCPU        1 of 2 online\n");
-	has(text, "\n       <IRQ>\n  #0     sysrq_handle_crash+0x16/0x20\n");
+	has(text, "\n       <IRQ>\n  #0     sysrq_handle_crash+0x16/0x20 "
+		  "(drivers/tty/sysrq.c:154)\n");
 	has(text, "\n       <TASK>\n  #1   ? 0xffffffffc0001234\n");
 	has(text, "unknown: page 0x1234 was left out of the dump\n");
 	has(text, " orig_rax ffffffffffffffff");
