@@ -81,8 +81,8 @@ static int import_part(const struct raw_import *import, const struct raw *raw,
 			    import->device, err_text(&why));
 		state = RECORD_PARTIAL;
 	}
-	if (state == RECORD_COMPLETE)
-		record_part_note(record, which, claim->note);
+	record_part_note(record, which, claim->note);
+	record_part_contents(record, which, &claim->contents);
 	return record_part_publish(record, which, state,
 				   r < 0 ? err_text(&why) : claim->reason,
 				   claim->duration_ms, err);

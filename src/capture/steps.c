@@ -18,6 +18,7 @@
 #include "image/image.h"
 #include "kernel/kernel.h"
 #include "kernel/printk.h"
+#include "record/field.h"
 #include "record/raw.h"
 
 #define STEP_SHOW_MS	   2000
@@ -213,6 +214,36 @@ static void dump_show(void *context, const struct dump_progress *progress)
 	worker_show(dumping->call, line);
 }
 
+/* What dump_write() counted, for the record. */
+static void dump_tell_contents(const struct dumping *dumping)
+{
+	const struct dump_result *result = &dumping->result;
+	struct record_contents contents = {
+		.is_known = true,
+		.pages = { .total = result->pages_total,
+			   .written = result->pages_written,
+			   .zero = result->pages_zero,
+			   .beyond = result->pages_beyond,
+			   .core = result->pages_core,
+			   .rescued = result->pages_rescued,
+			   .proved = result->pages_proved,
+			   .repaired = result->pages_repaired,
+			   .unreadable = result->pages_unreadable },
+	};
+
+	field_clean(dump_selection_name(result->selection), contents.selection,
+		    sizeof(contents.selection));
+	field_clean(result->selection_why, contents.selection_reason,
+		    sizeof(contents.selection_reason));
+	field_clean(result->core_missing, contents.core_missing,
+		    sizeof(contents.core_missing));
+	field_clean(dump_proof_name(result->proof), contents.proof,
+		    sizeof(contents.proof));
+	field_clean(result->proof_why, contents.proof_reason,
+		    sizeof(contents.proof_reason));
+	record_part_contents(dumping->record, dumping->part, &contents);
+}
+
 /* Publishes what dump_write() left; @r and @why are what it said. */
 static int dump_publish(struct dumping *dumping, int r, const struct err *why,
 			struct err *err)
@@ -282,6 +313,7 @@ static int dump_to_file(struct dumping *dumping, const struct dead *dead, struct
 	r = dump_write(dead->image, dead->kernel, &dumping->options, fd, &dumping->result,
 		       &why);
 	fd_closep(&reserve);
+	dump_tell_contents(dumping);
 	return dump_publish(dumping, r, &why, err);
 }
 
@@ -314,6 +346,9 @@ static int dump_to_partition(struct dumping *dumping, const struct dead *dead,
 				(uint64_t)end - start, err);
 	if (published < 0)
 		return published;
+	// The part is absent from the record in memory; its meta.json still tells of it.
+	dump_tell_contents(dumping);
+	record_save_meta(dumping->record, NULL);
 	return r < 0 ? err_set(err, r, "%s", err_text(&why)) : 0;
 }
 

@@ -63,6 +63,9 @@ static json_t *meta_part_json(const struct record_part_meta *part)
 					 field_new_string(part->reason));
 	if (part->note[0])
 		r |= json_object_set_new(object, "note", field_new_string(part->note));
+	if (part->contents.is_known)
+		r |= json_object_set_new(object, "contents",
+					 contents_to_json(&part->contents));
 	if (part->state != RECORD_ABSENT) {
 		r |= json_object_set_new(object, "file", field_new_string(part->file));
 		r |= json_object_set_new(object, "size_bytes",
@@ -137,6 +140,7 @@ static int meta_parse_part(const json_t *object, struct record_part_meta *ret,
 			   struct err *err)
 {
 	int64_t size_bytes = 0, duration_ms = 0;
+	const json_t *contents = NULL;
 	char state[16] = "";
 	int r = field_string(object, "state", true, state, sizeof(state), err);
 
@@ -159,6 +163,10 @@ static int meta_parse_part(const json_t *object, struct record_part_meta *ret,
 		r = field_int(object, "size_bytes", 0, INT64_MAX, &size_bytes, err);
 	if (r == 0)
 		r = field_int(object, "duration_ms", 0, INT64_MAX, &duration_ms, err);
+	if (r == 0)
+		r = field_object(object, "contents", &contents, err);
+	if (r == 0 && contents)
+		r = contents_parse(contents, &ret->contents, err);
 	ret->size_bytes = (uint64_t)size_bytes;
 	ret->duration_ms = (uint64_t)duration_ms;
 	return r;

@@ -267,8 +267,8 @@ static void record_weigh(const struct part_found *found,
 			memcpy(part.reason, claim->reason, sizeof(part.reason));
 		if (part.state != RECORD_ABSENT)
 			memcpy(part.checksum, claim->checksum, sizeof(part.checksum));
-		if (part.state == RECORD_COMPLETE)
-			memcpy(part.note, claim->note, sizeof(part.note));
+		memcpy(part.note, claim->note, sizeof(part.note));
+		part.contents = claim->contents;
 	}
 	if (part.state == RECORD_PARTIAL)
 		record_weigh_partial(claim, &part);
@@ -365,8 +365,10 @@ static void record_set_part(struct record *record, enum record_part part,
 	meta->duration_ms = duration_ms;
 	memcpy(meta->file, found.file, sizeof(meta->file));
 	memset(meta->reason, 0, sizeof(meta->reason));
-	if (state != RECORD_COMPLETE)
+	if (state == RECORD_ABSENT) {
 		memset(meta->note, 0, sizeof(meta->note));
+		meta->contents = (struct record_contents){ 0 };
+	}
 	if (state != RECORD_COMPLETE)
 		field_clean(reason ? reason : "", meta->reason, sizeof(meta->reason));
 }
@@ -509,6 +511,12 @@ int record_part_remove(struct record *record, enum record_part part, const char 
 void record_part_note(struct record *record, enum record_part part, const char *note)
 {
 	field_clean(note, record->parts[part].note, sizeof(record->parts[part].note));
+}
+
+void record_part_contents(struct record *record, enum record_part part,
+			  const struct record_contents *contents)
+{
+	record->parts[part].contents = *contents;
 }
 
 bool record_was_cut(const struct record *record)

@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "record/contents.h"
 
 #define RECORD_SCHEMA_VERSION 1
 
@@ -57,12 +58,13 @@ enum record_state {
 
 struct record_part_meta {
 	enum record_state state;
-	char reason[256];    /* "" for complete */
-	char note[160];	     /* of a complete one: "level 31 in place of 1: ..."; or "" */
-	uint64_t size_bytes; /* of the file; 0 if absent */
-	char checksum[48];   /* "xxh3-128:<32 hex digits>"; "" if absent or not made */
+	char reason[256];     /* "" for complete */
+	char note[160];	      /* "level 31 in place of 1: ..."; or "" */
+	uint64_t size_bytes;  /* of the file; 0 if absent */
+	char checksum[48];    /* "xxh3-128:<32 hex digits>"; "" if absent or not made */
 	uint64_t duration_ms; /* that the step took */
 	char file[64];	      /* its name as found on disk, never as read; "" if absent */
+	struct record_contents contents; /* of "mini" and "dump", if its writer told */
 };
 
 /*
@@ -163,8 +165,11 @@ int record_part_abandon(struct record *record, enum record_part part, const char
 int record_part_remove(struct record *record, enum record_part part, const char *reason,
 		       struct err *err);
 
-/* What a complete part is beside complete; into meta.json with the next change. */
+/* What is special about a part, and what is in a dump; into meta.json with the next
+ * change. Of a part that lies elsewhere (record/raw.h) too, which is absent here. */
 void record_part_note(struct record *record, enum record_part part, const char *note);
+void record_part_contents(struct record *record, enum record_part part,
+			  const struct record_contents *contents);
 
 /* Was its capture cut off? In which step: see RECORD_STEP_END. */
 bool record_was_cut(const struct record *record);

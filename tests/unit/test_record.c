@@ -179,6 +179,63 @@ static mode_t mode_of(const char *directory, const char *name)
 
 /* ---- making and reading ---- */
 
+static void check_contents(const struct record_contents *contents,
+			   const struct record_contents *expected)
+{
+	_cleanup_json json_t *a = contents_to_json(contents);
+	_cleanup_json json_t *b = contents_to_json(expected);
+
+	assert_int_equal(contents->is_known, expected->is_known);
+	assert_true(json_equal(a, b));
+	assert_int_equal(contents->pages.unreadable, expected->pages.unreadable);
+	assert_string_equal(contents->proof_reason, expected->proof_reason);
+}
+
+/* What there is of a dump that lies on a partition of its own is told as well. */
+static void test_contents(void **state)
+{
+	const struct record_contents some = {
+		.is_known = true,
+		.selection = "memmap",
+		.core_missing = "the disks",
+		.proof = "none",
+		.proof_reason = "a stream can't be read again",
+		.pages = { .total = 9,
+			   .written = 8,
+			   .zero = 7,
+			   .beyond = 6,
+			   .core = 5,
+			   .rescued = 4,
+			   .proved = 3,
+			   .repaired = 2,
+			   .unreadable = 1 },
+	};
+	struct record *record = create(*state), *again;
+	struct record_part_meta *parts = record->parts;
+	int fd;
+
+	record_part_contents(record, RECORD_MINI, &some); // of an absent part
+	record_part_note(record, RECORD_MINI, "elsewhere");
+	assert_int_equal(record_part_begin(record, RECORD_DUMP, &fd, NULL), 0);
+	record_part_contents(record, RECORD_DUMP, &some);
+	assert_int_equal(record_part_publish(record, RECORD_DUMP, RECORD_COMPLETE, "", 1,
+					     NULL),
+			 0);
+	again = open_record(record->path);
+	check_contents(&again->parts[RECORD_MINI].contents, &some);
+	assert_string_equal(again->parts[RECORD_MINI].note, "elsewhere");
+	check_contents(&again->parts[RECORD_DUMP].contents, &some);
+	assert_false(again->parts[RECORD_DMESG].contents.is_known);
+	record_close(again);
+
+	// With the dump goes what is told of it.
+	assert_int_equal(record_part_remove(record, RECORD_DUMP, "no room", NULL), 0);
+	assert_int_equal(record_part_abandon(record, RECORD_MINI, "no", 1, NULL), 0);
+	assert_false(parts[RECORD_DUMP].contents.is_known);
+	assert_false(parts[RECORD_MINI].contents.is_known);
+	record_close(record);
+}
+
 static void test_round_trip(void **state)
 {
 	struct record *record = create(*state);
@@ -789,6 +846,15 @@ static void test_meta_hostile(void **state)
 		{ META("{\"dmesg\":{\"state\":\"complete\",\"size_bytes\":"
 		       "99999999999999999999}}"),
 		  "big integer" },
+		{ META("{\"dump\":{\"state\":\"absent\",\"contents\":{\"later\":1}}}"),
+		  NULL },
+		{ META("{\"dump\":{\"state\":\"absent\",\"contents\":[]}}"),
+		  "'contents' is not an object" },
+		{ META("{\"dump\":{\"state\":\"absent\",\"contents\":{\"proof\":1}}}"),
+		  "'proof' is not a string" },
+		{ META("{\"dump\":{\"state\":\"absent\",\"contents\":{\"pages\":"
+		       "{\"core\":-1}}}}"),
+		  "between" },
 		{ META("[]"), "'parts' is not an object" },
 		{ "{\"schema_version\":1,\"crash\":7}", "'crash' is not" },
 		{ "{\"schema_version\":1,\"crash\":{\"host\":[]}}", "'host' is not" },
@@ -1033,6 +1099,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_round_trip),
+		TEST(test_contents),
 		TEST(test_names_and_modes),
 		TEST(test_same_minute),
 		TEST(test_odd_clocks),

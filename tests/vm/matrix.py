@@ -199,6 +199,10 @@ def raw_target(m):
     meta = m.good()
     record = Path(m.result['record'])
     complete(meta, 'dmesg', 'report', 'report_json', 'mini', 'dump', 'log')
+    for name in 'mini', 'dump':
+        contents = meta['parts'][name]['contents']
+        check(contents['proof'] == 'none' and 'stream' in contents['proof_reason'] and
+              contents['pages']['core'] > 0, f'{name}: {contents}')
     check(meta['crash']['step'] == 'end', f"{meta['crash']}")
     dump = next(record.glob('dump.*'))
     status, out, errors = output([m.epitaph, 'dmesg', dump])
@@ -259,8 +263,8 @@ def md_case(m, *crash_kernel):
     m.load += ['md_mod', 'raid1']
     m.program('/usr/sbin/mdadm')
     m.program('/usr/sbin/mkfs.ext4')
-    m.before('/usr/sbin/mdadm --create /dev/md7 --run --level=1 --raid-devices=2 '
-             f'--metadata=1.2 /dev/nvme0n1 {other}',
+    m.before('/usr/sbin/mdadm --create /dev/md7 --run --assume-clean --level=1 '
+             f'--raid-devices=2 --metadata=1.2 /dev/nvme0n1 {other}',
              '/usr/sbin/mkfs.ext4 -q /dev/md7', 'mkdir -p /second',
              'mount -t ext4 /dev/md7 /second')
     m.config += ['[kernel]', 'cmdline_append = module_blacklist=virtio_blk,ahci', '[capture]',

@@ -105,6 +105,16 @@ class Rehearsal:
         self.record = Path(result['record'])
         check(self.record.is_relative_to(self.kept), f'record {self.record}')
 
+    def check_contents(self, name, contents):
+        pages = contents['pages']
+        # Of the core, a few may have been kept in doubt, or lie where no RAM is.
+        unproved = pages['core'] - pages['proved']
+        check(contents['selection'] == ('core' if name == 'mini' else 'memmap') and
+              contents['proof'] == 'done' and contents['proof_reason'] == '' and
+              pages['total'] > pages['written'] >= pages['proved'] > 1000 and
+              0 <= unproved <= pages['core'] // 100 and pages['unreadable'] == 0,
+              f'{name}: {contents}')
+
     def check_meta(self, parts):
         """meta.json tells the truth, and nobody else may read any of it."""
         meta = json.loads((self.record / 'meta.json').read_text())
@@ -117,6 +127,9 @@ class Rehearsal:
             size = (self.record / part['file']).stat().st_size
             check(size == part['size_bytes'] > 0, f'{name}: {size} bytes, {part}')
             files.add(part['file'])
+            check(('contents' in part) == (name in ('mini', 'dump')), f'{name}: {part}')
+            if name in ('mini', 'dump'):
+                self.check_contents(name, part['contents'])
         noted = {'noted'} & {f.name for f in self.record.iterdir()}
         check({f.name for f in self.record.iterdir()} - noted == files,
               f'files {sorted(f.name for f in self.record.iterdir())}')
