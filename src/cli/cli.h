@@ -38,7 +38,7 @@ struct command {
 extern const struct command cmd_arm, cmd_disarm, cmd_status, cmd_rehearse, cmd_save,
 	cmd_dmesg, cmd_bt, cmd_show, cmd_list, cmd_collect, cmd_check, cmd_kconfig,
 	cmd_rm, cmd_prune, cmd_export, cmd_verify, cmd_info, cmd_ps, cmd_locks, cmd_mod,
-	cmd_mem, cmd_setup, cmd_reboot;
+	cmd_mem, cmd_gdb, cmd_gdbserve, cmd_core, cmd_setup, cmd_reboot;
 
 /* Questions to a dump. */
 extern const struct command cmd_dis, cmd_files, cmd_mounts, cmd_net, cmd_slab, cmd_zones,

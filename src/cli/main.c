@@ -16,9 +16,10 @@ static const struct command *const before[] = {
 };
 
 static const struct command *const after[] = {
-	&cmd_list, &cmd_show,  &cmd_dmesg,  &cmd_bt,	 &cmd_ps,   &cmd_locks,
-	&cmd_mod,  &cmd_mem,   &cmd_info,   &cmd_verify, &cmd_save, &cmd_collect,
-	&cmd_rm,   &cmd_prune, &cmd_export, NULL,
+	&cmd_list,  &cmd_show,	&cmd_dmesg,    &cmd_bt,	  &cmd_ps,
+	&cmd_locks, &cmd_mod,	&cmd_mem,      &cmd_info, &cmd_verify,
+	&cmd_save,  &cmd_gdb,	&cmd_gdbserve, &cmd_core, &cmd_collect,
+	&cmd_rm,    &cmd_prune, &cmd_export,   NULL,
 };
 
 static const struct command *const questions[] = {

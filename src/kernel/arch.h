@@ -16,6 +16,7 @@
 struct backtrace;
 struct cpu;
 struct kernel;
+struct kernel_mapping;
 struct stack;
 struct vmcoreinfo;
 
@@ -76,6 +77,10 @@ struct arch {
 	int (*syscall_of)(const struct regs *user, int64_t *ret_number,
 			  uint64_t ret_arguments[ARCH_SYSCALL_ARGUMENTS],
 			  bool *ret_is_compat, struct err *err);
+
+	/* See kernel_next_mapping(). NULL: can't be told. */
+	int (*next_mapping)(struct kernel *kernel, void *context, uint64_t vaddr,
+			    struct kernel_mapping *ret, struct err *err);
 
 	/* pr_reg of struct elf_prstatus, the whole note descriptor given. */
 	int (*regs_from_prstatus)(const uint8_t *desc, size_t size, struct regs *ret,

@@ -164,6 +164,16 @@ static int x86_64_translate_user(struct kernel *kernel, void *opaque, uint64_t r
 			   err);
 }
 
+static int x86_64_next_mapping(struct kernel *kernel, void *opaque, uint64_t vaddr,
+			       struct kernel_mapping *ret, struct err *err)
+{
+	struct x86_64_context *context = opaque;
+
+	if (!is_canonical(context, vaddr)) // the kernel's half begins behind the hole
+		vaddr = UINT64_MAX << (context->paging.root_shift + LEVEL_BITS - 1);
+	return paging_next(&context->paging, kernel, vaddr, ret, err);
+}
+
 /* --- registers ------------------------------------------------------------------- */
 
 static const char *const x86_64_reg_names[X86_64_REG_COUNT] = {
@@ -197,7 +207,7 @@ static const char *const x86_64_reg_names[X86_64_REG_COUNT] = {
 };
 
 /* struct user_regs_struct; its first 21 are struct pt_regs. */
-static const uint8_t user_regs_order[X86_64_USER_REGS_SIZE / 8] = {
+const uint8_t x86_64_user_regs[X86_64_USER_REGS_SIZE / 8] = {
 	X86_64_R15,	 X86_64_R14,	 X86_64_R13,	 X86_64_R12,	X86_64_RBP,
 	X86_64_RBX,	 X86_64_R11,	 X86_64_R10,	 X86_64_R9,	X86_64_R8,
 	X86_64_RAX,	 X86_64_RCX,	 X86_64_RDX,	 X86_64_RSI,	X86_64_RDI,
@@ -209,7 +219,7 @@ static const uint8_t user_regs_order[X86_64_USER_REGS_SIZE / 8] = {
 static void regs_take(struct regs *regs, const uint8_t *bytes, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		regs_set(regs, user_regs_order[i], load_le64(bytes + i * 8));
+		regs_set(regs, x86_64_user_regs[i], load_le64(bytes + i * 8));
 }
 
 void x86_64_regs_from_pt_regs(const uint8_t bytes[X86_64_PT_REGS_SIZE], struct regs *ret)
@@ -218,17 +228,15 @@ void x86_64_regs_from_pt_regs(const uint8_t bytes[X86_64_PT_REGS_SIZE], struct r
 	regs_take(ret, bytes, X86_64_PT_REGS_SIZE / 8);
 }
 
-#define PRSTATUS_REGS_OFFSET 112 /* pr_reg in struct elf_prstatus */
-
 static int x86_64_regs_from_prstatus(const uint8_t *desc, size_t size, struct regs *ret,
 				     struct err *err)
 {
-	if (size < PRSTATUS_REGS_OFFSET + X86_64_USER_REGS_SIZE)
+	if (size < X86_64_PRSTATUS_REGS + X86_64_USER_REGS_SIZE)
 		return err_set(err, ERR_TRUNCATED,
 			       "a CPU's note of %zu bytes is too short for registers",
 			       size);
 	*ret = (struct regs){ 0 };
-	regs_take(ret, desc + PRSTATUS_REGS_OFFSET, X86_64_USER_REGS_SIZE / 8);
+	regs_take(ret, desc + X86_64_PRSTATUS_REGS, X86_64_USER_REGS_SIZE / 8);
 	return 0;
 }
 
@@ -366,6 +374,7 @@ const struct arch arch_x86_64 = {
 	.translate = x86_64_translate,
 	.translate_user = x86_64_translate_user,
 	.syscall_of = x86_64_syscall_of,
+	.next_mapping = x86_64_next_mapping,
 	.regs_from_prstatus = x86_64_regs_from_prstatus,
 	.regs_from_qemu = x86_64_regs_from_qemu,
 	.is_user = x86_64_is_user,

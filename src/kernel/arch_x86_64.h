@@ -46,6 +46,12 @@ enum x86_64_reg {
 #define X86_64_PT_REGS_SIZE   168 /* 21 of 8 bytes: r15 ... ss */
 #define X86_64_USER_REGS_SIZE 216 /* 27: fs_base, gs_base, ds, es, fs, gs too */
 
+/* Which register each word of a struct user_regs_struct is. */
+extern const uint8_t x86_64_user_regs[X86_64_USER_REGS_SIZE / 8];
+
+#define X86_64_PRSTATUS_REGS 112 /* pr_reg in struct elf_prstatus */
+#define X86_64_PRSTATUS_SIZE 336
+
 /* All registers of a struct pt_regs, as it lies on a stack. */
 void x86_64_regs_from_pt_regs(const uint8_t bytes[X86_64_PT_REGS_SIZE], struct regs *ret);
 

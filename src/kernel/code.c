@@ -121,6 +121,92 @@ int code_entry(const struct code *code, uint64_t vaddr, struct orc_entry *ret,
 	return r < 0 ? r : orc_decode(code->layout, bytes, ret, err);
 }
 
+/* The end of the code that @vaddr is in; 0: none is known there. */
+static uint64_t text_end(const struct code *code, uint64_t vaddr)
+{
+	const struct module *m;
+
+	for (size_t i = 0; i < code->text.count; i++)
+		if (vaddr >= code->text.ranges[i].start &&
+		    vaddr < code->text.ranges[i].end)
+			return code->text.ranges[i].end;
+	m = ktext_module(&code->text, vaddr);
+	for (size_t i = 0; m && i < m->range_count; i++)
+		if (vaddr >= m->ranges[i].start && vaddr < m->ranges[i].end)
+			return m->ranges[i].end;
+	return 0;
+}
+
+/* One entry's part of the code: up to the next entry, or to the end of the code. */
+static int add_entry(const struct code *code, uint64_t start, uint64_t next,
+		     const uint8_t bytes[ORC_ENTRY_SIZE], code_add_entry add,
+		     void *context, struct err *err)
+{
+	struct orc_entry entry = { .type = ORC_TYPE_UNDEFINED };
+	uint64_t end = text_end(code, start);
+
+	if (next > start)
+		end = MIN(end, next);
+	if (next == start || end <= start)
+		return 0;
+	if (orc_decode(code->layout, bytes, &entry, NULL) < 0)
+		entry.type = ORC_TYPE_UNDEFINED;
+	return add(context, start, end, &entry, err);
+}
+
+static int walk_table(const struct code *code, const struct orc_table *table,
+		      code_add_entry add, void *context, size_t *ret_cut, struct err *err)
+{
+	uint8_t bytes[ORC_ENTRY_SIZE], next_bytes[ORC_ENTRY_SIZE];
+	uint64_t start = 0, next = 0;
+
+	if (table->count > ORC_COUNT_MAX) {
+		++*ret_cut;
+		return 0;
+	}
+	for (uint32_t i = 0; i <= table->count; i++) {
+		int r = 0;
+
+		if (i == table->count)
+			next = UINT64_MAX;
+		else
+			r = orc_table_get(code->reader, table, i, &next, next_bytes,
+					  NULL);
+		if (r < 0) {
+			++*ret_cut;
+			return 0;
+		}
+		if (i > 0)
+			r = add_entry(code, start, next, bytes, add, context, err);
+		if (r < 0)
+			return r;
+		start = next;
+		memcpy(bytes, next_bytes, sizeof(bytes));
+	}
+	return 0;
+}
+
+int code_walk(const struct code *code, code_add_entry add, void *context, size_t *ret_cut,
+	      struct err *err)
+{
+	const struct module *modules = NULL;
+	size_t count = 0, cut = 0;
+	int r = walk_table(code, &code->table, add, context, &cut, err);
+
+	if (code->text.modules)
+		modules = modules_get(code->text.modules, &count);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		struct orc_table table = { .ip_vaddr = modules[i].orc_ip_vaddr,
+					   .entry_vaddr = modules[i].orc_entry_vaddr,
+					   .count = modules[i].orc_count };
+
+		r = walk_table(code, &table, add, context, &cut, err);
+	}
+	if (r == 0)
+		*ret_cut = cut;
+	return r;
+}
+
 bool code_is_behind_call(const struct code *code, uint64_t vaddr)
 {
 	uint8_t bytes[7];

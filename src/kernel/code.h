@@ -35,6 +35,17 @@ bool code_has(const struct code *code, uint64_t vaddr);
 int code_entry(const struct code *code, uint64_t vaddr, struct orc_entry *ret,
 	       struct err *err);
 
+/*
+ * Every entry, in the order of addresses within the kernel and within each module: it
+ * holds in [start, end), which lies in code that code_has(). One that can't be decoded is
+ * ORC_TYPE_UNDEFINED. Stops at the first failure of @add, and returns it. A table that
+ * can't be read to its end is left there, and counted in @ret_cut.
+ */
+typedef int (*code_add_entry)(void *context, uint64_t start, uint64_t end,
+			      const struct orc_entry *entry, struct err *err);
+int code_walk(const struct code *code, code_add_entry add, void *context, size_t *ret_cut,
+	      struct err *err);
+
 /* Was the instruction before @vaddr some call? Judged by bytes, so it can be wrong. */
 bool code_is_behind_call(const struct code *code, uint64_t vaddr);
 

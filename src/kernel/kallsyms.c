@@ -428,3 +428,13 @@ size_t kallsyms_count(const struct kallsyms *k)
 {
 	return k->table.count;
 }
+
+int kallsyms_get(const struct kallsyms *k, size_t i, const char **ret_name,
+		 uint64_t *ret_vaddr, struct err *err)
+{
+	int r = expand_name(k, (uint32_t)i, ret_name, err);
+
+	if (r == 0)
+		*ret_vaddr = kallsyms_table_address(&k->table, (uint32_t)i);
+	return r;
+}

@@ -46,4 +46,12 @@ int kallsyms_lookup(const struct kallsyms *k, uint64_t vaddr, const char **ret_n
 
 size_t kallsyms_count(const struct kallsyms *k);
 
+/*
+ * The @i-th symbol in the order of addresses, @i < kallsyms_count(): those outside of the
+ * image too (per-CPU and other absolute ones). The name is borrowed until
+ * kallsyms_free().
+ */
+int kallsyms_get(const struct kallsyms *k, size_t i, const char **ret_name,
+		 uint64_t *ret_vaddr, struct err *err);
+
 #endif

@@ -284,6 +284,15 @@ int kernel_translate_user(struct kernel *kernel, uint64_t pgd_vaddr, uint64_t va
 					    vaddr, ret_paddr, err);
 }
 
+int kernel_next_mapping(struct kernel *kernel, uint64_t vaddr, struct kernel_mapping *ret,
+			struct err *err)
+{
+	if (!kernel->arch->next_mapping)
+		return err_set(err, ERR_UNSUPPORTED, "all that is mapped, of %s",
+			       kernel->arch->name);
+	return kernel->arch->next_mapping(kernel, kernel->arch_context, vaddr, ret, err);
+}
+
 int kernel_read(struct kernel *kernel, uint64_t vaddr, void *buf, size_t size,
 		struct err *err)
 {

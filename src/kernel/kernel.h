@@ -76,6 +76,21 @@ int kernel_translate(struct kernel *kernel, uint64_t vaddr, uint64_t *ret_paddr,
 int kernel_translate_user(struct kernel *kernel, uint64_t pgd_vaddr, uint64_t vaddr,
 			  uint64_t *ret_paddr, struct err *err);
 
+/*
+ * The memory that one entry of the page tables maps, from @vaddr on or, where nothing is,
+ * from the next address above it. What is behind a table that the image does not have is
+ * passed over, and so is a table that stands there twice in a row: KASAN has terabytes of
+ * one page. ERR_NOTFOUND: there is nothing any more; ERR_LIMIT: it was looked for in too
+ * many entries; ERR_UNSUPPORTED: not known for this architecture.
+ */
+struct kernel_mapping {
+	uint64_t vaddr;
+	uint64_t paddr;
+	uint64_t size_bytes; /* to the end of what the entry maps */
+};
+int kernel_next_mapping(struct kernel *kernel, uint64_t vaddr, struct kernel_mapping *ret,
+			struct err *err);
+
 /* Loaded on first use; borrowed. */
 int kernel_kallsyms(struct kernel *kernel, const struct kallsyms **ret, struct err *err);
 int kernel_types(struct kernel *kernel, const struct types **ret, struct err *err);

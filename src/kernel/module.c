@@ -580,6 +580,26 @@ int modules_lookup(const struct modules *modules, uint64_t vaddr, struct kernel_
 	return 0;
 }
 
+int modules_symbol(const struct modules *modules, const struct module *module, size_t i,
+		   const char **ret_name, uint64_t *ret_vaddr, struct err *err)
+{
+	struct module *m = &modules->items[module - modules->items];
+	struct module_symbols *symbols = NULL;
+	int r = symbols_get(modules, m, &symbols, err);
+
+	if (r < 0)
+		return r;
+	if (i >= symbols->count)
+		return err_set(err, ERR_NOTFOUND, "module '%s' has %zu symbols", m->name,
+			       symbols->count);
+	r = symbol_name(modules, m, &symbols->items[i], err);
+	if (r < 0)
+		return r;
+	*ret_name = is_no_name(symbols->items[i].name) ? "" : symbols->items[i].name;
+	*ret_vaddr = symbols->items[i].vaddr;
+	return 0;
+}
+
 static int symbols_find_name(const struct modules *modules, const struct module *m,
 			     struct module_symbols *symbols, const char *name,
 			     uint64_t *ret)

@@ -95,6 +95,14 @@ int modules_lookup(const struct modules *modules, uint64_t vaddr, struct kernel_
 		   struct err *err);
 
 /*
+ * The @i-th symbol of @module, one of @modules, in the order of addresses; "" for one
+ * that the kernel passes over. ERR_NOTFOUND: there are not so many. The name is borrowed
+ * until modules_free().
+ */
+int modules_symbol(const struct modules *modules, const struct module *module, size_t i,
+		   const char **ret_name, uint64_t *ret_vaddr, struct err *err);
+
+/*
  * The address of a module's symbol: of the last loaded module that has it. ERR_NOTFOUND.
  */
 int modules_find_symbol(const struct modules *modules, const char *name, uint64_t *ret,

@@ -216,6 +216,18 @@ static int table_ip(struct orc_reader *reader, const struct orc_table *table,
 	return 0;
 }
 
+int orc_table_get(struct orc_reader *reader, const struct orc_table *table,
+		  uint32_t index, uint64_t *ret_start, uint8_t ret[ORC_ENTRY_SIZE],
+		  struct err *err)
+{
+	int r = table_ip(reader, table, index, ret_start, err);
+
+	if (r < 0)
+		return r;
+	return reader_read(reader, table->entry_vaddr + (uint64_t)index * ORC_ENTRY_SIZE,
+			   ret, ORC_ENTRY_SIZE, err);
+}
+
 int orc_table_find(struct orc_reader *reader, const struct orc_table *table,
 		   uint64_t vaddr, uint8_t ret[ORC_ENTRY_SIZE], struct err *err)
 {

@@ -98,4 +98,9 @@ void orc_reader_free(struct orc_reader *reader);
 int orc_table_find(struct orc_reader *reader, const struct orc_table *table,
 		   uint64_t vaddr, uint8_t ret[ORC_ENTRY_SIZE], struct err *err);
 
+/* Where the @index-th entry begins to hold, @index < count, and its bytes. */
+int orc_table_get(struct orc_reader *reader, const struct orc_table *table,
+		  uint32_t index, uint64_t *ret_start, uint8_t ret[ORC_ENTRY_SIZE],
+		  struct err *err);
+
 #endif

@@ -111,3 +111,69 @@ int paging_translate(struct paging *paging, struct kernel *kernel, uint64_t vadd
 		*ret_run = entry->size_bytes - (vaddr & (entry->size_bytes - 1));
 	return 0;
 }
+
+#define NEXT_STEPS_MAX (4u << 20) /* entries in a row that map nothing */
+
+/* Does the entry before it, of the same table, lead to the same table? */
+static bool is_repeated(struct paging *paging, struct kernel *kernel,
+			uint64_t entry_paddr, unsigned int shift, uint64_t table_paddr)
+{
+	uint64_t before, paddr;
+
+	return table_entry(paging, kernel, entry_paddr - 8, &before, NULL) == 0 &&
+	       paging->decode(paging->decode_context, before, shift, &paddr) ==
+		       PAGING_TABLE &&
+	       paddr == table_paddr;
+}
+
+/*
+ * From the root down: true, and what is mapped at @vaddr; or false, and in @ret_size how
+ * large, aligned, the part of the address space is in which there is nothing.
+ */
+static bool walk_or_skip(struct paging *paging, struct kernel *kernel, uint64_t vaddr,
+			 uint64_t *ret_paddr, uint64_t *ret_size)
+{
+	uint64_t paddr = paging->root_paddr;
+	unsigned int bits = paging->root_bits;
+
+	for (unsigned int shift = paging->root_shift; shift >= paging->page_shift;
+	     shift -= paging->level_bits, bits = paging->level_bits) {
+		uint64_t index = vaddr >> shift & (((uint64_t)1 << bits) - 1);
+		uint64_t at = paddr + index * 8, entry;
+		int r;
+
+		*ret_size = (uint64_t)1 << shift;
+		if (table_entry(paging, kernel, at, &entry, NULL) < 0)
+			return false;
+		r = follow(paging, vaddr, entry, shift, &paddr, NULL);
+		if (r == 1)
+			*ret_paddr = paddr;
+		if (r != 0)
+			return r == 1;
+		if (index > 0 && is_repeated(paging, kernel, at, shift, paddr))
+			return false;
+	}
+	return false;
+}
+
+int paging_next(struct paging *paging, struct kernel *kernel, uint64_t vaddr,
+		struct kernel_mapping *ret, struct err *err)
+{
+	for (unsigned int i = 0; i < NEXT_STEPS_MAX; i++) {
+		uint64_t paddr = 0, size = 0;
+
+		if (walk_or_skip(paging, kernel, vaddr, &paddr, &size)) {
+			*ret = (struct kernel_mapping){
+				.vaddr = vaddr,
+				.paddr = paddr,
+				.size_bytes = size - (vaddr & (size - 1)),
+			};
+			return 0;
+		}
+		if (!u64_add(align_down(vaddr, size), size, &vaddr))
+			return err_set(err, ERR_NOTFOUND, "nothing more is mapped");
+	}
+	return err_set(err, ERR_LIMIT,
+		       "up to 0x%" PRIx64 " more than %u page table entries map nothing",
+		       vaddr, NEXT_STEPS_MAX);
+}

@@ -77,4 +77,8 @@ int paging_translate(struct paging *paging, struct kernel *kernel, uint64_t vadd
 int paging_walk(struct paging *paging, struct kernel *kernel, uint64_t root_paddr,
 		uint64_t vaddr, uint64_t *ret_paddr, uint64_t *ret_size, struct err *err);
 
+/* See kernel_next_mapping(); by @paging->root_paddr. */
+int paging_next(struct paging *paging, struct kernel *kernel, uint64_t vaddr,
+		struct kernel_mapping *ret, struct err *err);
+
 #endif

@@ -74,42 +74,56 @@ static bool never_ran(struct kernel *kernel, uint64_t ip)
 	return kernel_name(kernel, ip, &name, NULL) == 0 && name.offset == 0;
 }
 
-static int unwind_sleeper(struct kernel *kernel, const struct task *task,
-			  struct backtrace *ret, struct err *err)
+static int regs_of_sleeper(struct kernel *kernel, const struct task *task,
+			   struct regs *ret, bool *ret_is_interrupted, struct err *err)
 {
 	const struct arch *arch = kernel_arch(kernel);
-	struct regs regs;
-	int r;
+	int r = check_stack(kernel, task, err);
 
-	r = check_stack(kernel, task, err);
 	if (r == 0)
-		r = arch->regs_of_sleeper(kernel, task->vaddr, &regs, err);
-	if (r < 0)
-		return r;
-	arch->unwind(kernel, &regs, never_ran(kernel, regs.value[arch->reg_ip]), ret);
-	return 0;
+		r = arch->regs_of_sleeper(kernel, task->vaddr, ret, err);
+	if (r == 0)
+		*ret_is_interrupted = never_ran(kernel, ret->value[arch->reg_ip]);
+	return r;
+}
+
+int unwind_task_regs(struct kernel *kernel, const struct task *task,
+		     const struct cpu *cpu, struct regs *ret, bool *ret_is_interrupted,
+		     struct err *err)
+{
+	bool is_current = cpu && cpu->current_vaddr == task->vaddr;
+	int r = 0;
+
+	if (is_current && cpu->has_regs) {
+		*ret = cpu->regs;
+		*ret_is_interrupted = true;
+	} else if (is_current) {
+		r = err_set(err, ERR_NOTFOUND, "no registers of CPU %" PRIu32 ": %s",
+			    cpu->id, cpu->no_regs_why);
+	} else if (task->is_running) {
+		r = err_set(err, ERR_NOTFOUND,
+			    "it was running on CPU %" PRIu32
+			    ", and that CPU's registers are not known",
+			    task->cpu);
+	} else {
+		r = regs_of_sleeper(kernel, task, ret, ret_is_interrupted, err);
+	}
+	return r < 0 ? err_in(err, r, "registers of task %" PRId32, task->pid) : 0;
 }
 
 int unwind_task(struct kernel *kernel, const struct task *task, const struct cpu *cpu,
 		struct backtrace *ret, struct err *err)
 {
 	const struct arch *arch = kernel_arch(kernel);
-	bool is_current = cpu && cpu->current_vaddr == task->vaddr;
-	int r = 0;
+	bool is_interrupted = false;
+	struct regs regs;
+	int r;
 
 	if (!arch->unwind)
 		return err_set(err, ERR_UNSUPPORTED, "backtraces of %s", arch->name);
-	if (is_current && cpu->has_regs)
-		arch->unwind(kernel, &cpu->regs, true, ret);
-	else if (is_current)
-		r = err_set(err, ERR_NOTFOUND, "no registers of CPU %" PRIu32 ": %s",
-			    cpu->id, cpu->no_regs_why);
-	else if (task->is_running)
-		r = err_set(err, ERR_NOTFOUND,
-			    "it was running on CPU %" PRIu32
-			    ", and that CPU's registers are not known",
-			    task->cpu);
-	else
-		r = unwind_sleeper(kernel, task, ret, err);
-	return r < 0 ? err_in(err, r, "backtrace of task %" PRId32, task->pid) : 0;
+	r = unwind_task_regs(kernel, task, cpu, &regs, &is_interrupted, err);
+	if (r < 0)
+		return r;
+	arch->unwind(kernel, &regs, is_interrupted, ret);
+	return 0;
 }

@@ -68,6 +68,14 @@ void backtrace_only_start(struct backtrace *backtrace, const struct arch *arch,
 int unwind_task(struct kernel *kernel, const struct task *task, const struct cpu *cpu,
 		struct backtrace *ret, struct err *err);
 
+/*
+ * The registers that it begins with. @ret_is_interrupted: they are of where the CPU was,
+ * or of a task that never ran; else ip is an address to return to.
+ */
+int unwind_task_regs(struct kernel *kernel, const struct task *task,
+		     const struct cpu *cpu, struct regs *ret, bool *ret_is_interrupted,
+		     struct err *err);
+
 /* The address to look a frame's name up at. */
 static inline uint64_t frame_lookup_vaddr(const struct frame *frame)
 {

@@ -545,3 +545,8 @@ enum orc_layout unwinder_orc_layout(const struct unwinder_orc *unwinder,
 		*ret_is_guess = unwinder->layout_is_guess;
 	return code_layout(unwinder->code);
 }
+
+const struct code *unwinder_orc_code(const struct unwinder_orc *unwinder)
+{
+	return unwinder->code;
+}

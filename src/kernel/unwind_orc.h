@@ -29,6 +29,10 @@ void unwinder_orc_free(void *unwinder);
 enum orc_layout unwinder_orc_layout(const struct unwinder_orc *unwinder,
 				    bool *ret_is_guess);
 
+/* The code that it unwinds; borrowed. */
+struct code;
+const struct code *unwinder_orc_code(const struct unwinder_orc *unwinder);
+
 /* As arch->unwind(); asks kernel_unwinder() for the tables. */
 void unwind_orc(struct kernel *kernel, const struct regs *start,
 		bool start_is_interrupted, struct backtrace *ret);

@@ -64,6 +64,20 @@ static void fails_with(struct machine *m, uint64_t vaddr, int code, const char *
 	assert_int_equal(value, 7);
 }
 
+/* What is mapped at or above @vaddr begins there. */
+static void next_is(struct machine *m, uint64_t vaddr, uint64_t start, uint64_t paddr,
+		    uint64_t size)
+{
+	struct kernel_mapping mapping;
+	struct err err = { 0 };
+
+	if (kernel_next_mapping(m->kernel, vaddr, &mapping, &err) < 0)
+		fail_msg("0x%" PRIx64 ": %s", vaddr, err_text(&err));
+	assert_int_equal(mapping.vaddr, start);
+	assert_int_equal(mapping.paddr, paddr);
+	assert_int_equal(mapping.size_bytes, size);
+}
+
 /* --- translation ----------------------------------------------------------------- */
 
 static void pages_of(int levels, uint64_t data)
@@ -87,6 +101,13 @@ static void pages_of(int levels, uint64_t data)
 	assert_int_equal(kernel_translate(m.kernel, data + 4096, &paddr, NULL, NULL), 0);
 	assert_int_equal(paddr, 0x800000);
 	fails_with(&m, data + 8192, ERR_FAULT, "is not mapped");
+	next_is(&m, UINT64_C(1) << 63, data, 0x900000, 4096);
+	next_is(&m, data + 10, data + 10, 0x90000a, 4086);
+	next_is(&m, data + 4096, data + 4096, 0x800000, 4096);
+	next_is(&m, data + 8192, TEXT, 0x700000, 4096);
+	assert_int_equal(kernel_next_mapping(m.kernel, TEXT + 4096,
+					     &(struct kernel_mapping){ 0 }, NULL),
+			 ERR_NOTFOUND);
 	machine_done(&m);
 }
 
