@@ -19,10 +19,14 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "image/image.h"
 #include "kernel/btf_plain.h"
 
 #define PATH_MAX_SIZE 256
 #define POINTER_SIZE  8
+
+/* Translations are asked for each: the smallest page. */
+#define MAP_CHECK_SIZE 4096
 
 #define KIND_BIT(kind) (UINT32_C(1) << (kind))
 #define KINDS_ENUM     (KIND_BIT(BTF_KIND_ENUM) | KIND_BIT(BTF_KIND_ENUM64))
@@ -161,8 +165,30 @@ static int btf_range(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_s
 	return 0;
 }
 
+/*
+ * The parser makes a copy of its own: in a crash kernel a second one, of 5 MiB, would be
+ * the most that a report takes. The kernel's image lies in one piece of physical memory
+ * (x86, arm64), so BTF can be had where it is; no mapping where it does not.
+ */
+static struct image_mapping map_bytes(struct kernel *kernel, uint64_t start,
+				      uint64_t size)
+{
+	struct image_mapping none = { 0 };
+	uint64_t first, paddr;
+
+	if (size == 0 || kernel_translate(kernel, start, &first, NULL) < 0)
+		return none;
+	for (uint64_t at = MAP_CHECK_SIZE - start % MAP_CHECK_SIZE; at < size;
+	     at += MAP_CHECK_SIZE)
+		if (kernel_translate(kernel, start + at, &paddr, NULL) < 0 ||
+		    paddr - first != at)
+			return none;
+	return image_map(kernel_image(kernel), first, (size_t)size);
+}
+
 int types_new(struct kernel *kernel, struct types **ret, struct err *err)
 {
+	_cleanup_image_mapping struct image_mapping mapping = { 0 };
 	_cleanup_free uint8_t *bytes = NULL;
 	uint64_t start = 0, size = 0;
 	int r;
@@ -170,6 +196,9 @@ int types_new(struct kernel *kernel, struct types **ret, struct err *err)
 	r = btf_range(kernel, &start, &size, err);
 	if (r < 0)
 		return r;
+	mapping = map_bytes(kernel, start, size);
+	if (mapping.bytes)
+		return types_new_bytes(mapping.bytes, size, ret, err);
 	bytes = malloc(size + 1);
 	if (!bytes)
 		return err_nomem(err);

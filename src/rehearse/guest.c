@@ -34,7 +34,7 @@
 #define DISK		 "/dev/vda"
 #define DISK_WAIT_MS	 30000
 #define DISK_POLL_MS	 50
-#define TRIGGER_WAIT_MS	 30000
+#define TRIGGER_WAIT_MS	 180000
 #define MODULES_MAX	 256
 #define JOB_LIMIT_BYTES	 ((size_t)64 << 10)
 #define LIST_LIMIT_BYTES ((size_t)1 << 20)
@@ -314,19 +314,9 @@ static void load_trigger_module(const struct job *job, struct err *err)
 	err_set(err, ERR_OS, "the kernel did not panic: the module left it alive");
 }
 
-/* `epitaph rehearse --real`: it ends only if it refuses. */
-static void run_real(struct err *err)
+static void ask_nmi(void)
 {
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		execl(GUEST_EPITAPH, GUEST_TRIGGER_COMM, "rehearse", "--real",
-		      "--confirm", GUEST_HOST, (char *)NULL);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	err_set(err, ERR_OS, "`epitaph rehearse --real` left the kernel alive");
+	say(GUEST_NMI);
 }
 
 /* Returns only if the machine is still alive. */
@@ -338,15 +328,12 @@ static void bring_down(const struct job *job, struct err *err)
 		return;
 	if (trigger == REHEARSE_MODULE) {
 		load_trigger_module(job, err);
-	} else if (trigger == REHEARSE_REAL) {
-		run_real(err);
 	} else if (trigger == REHEARSE_INIT) {
 		prctl(PR_SET_NAME, GUEST_TRIGGER_COMM);
 		_exit(0);
 	} else {
-		if (trigger == REHEARSE_NMI)
-			say(GUEST_NMI);
-		trigger_pull(trigger, TRIGGER_WAIT_MS / 1000, err);
+		trigger_pull(trigger, TRIGGER_WAIT_MS / 1000,
+			     trigger == REHEARSE_NMI ? ask_nmi : NULL, err);
 	}
 }
 

@@ -29,8 +29,6 @@ static const struct {
 
 /* kernel/reboot.c, at the highest level: on every console. */
 #define KERNEL_HALTED "reboot: System halted"
-/* kernel/panic.c */
-#define KERNEL_PANIC  "Kernel panic - not syncing"
 
 /* What is more than that is no crash kernel's memory, but a line that was torn. */
 #define PHASES_MEMORY_MAX_MIB 1e9
@@ -121,7 +119,6 @@ static void phases_line(struct phases *phases, const char *line, double seconds)
 	log_debug(phases->log, "%7.1f  %s", seconds, line);
 	phases_memory(phases, line);
 	phases->wants_nmi |= strstr(line, GUEST_PREFIX GUEST_NMI) != NULL;
-	phases->has_panicked |= strstr(line, KERNEL_PANIC) != NULL;
 	if (strstr(line, KERNEL_HALTED))
 		phases->is_halted = true;
 	if (failed && !phases->failed[0]) {

@@ -18,10 +18,9 @@
 
 struct phases {
 	struct rehearse_phase_result results[PHASE_COUNT];
-	char failed[256];  /* what the guest said when it gave up; "" */
-	bool is_halted;	   /* the kernel said so: the machine does nothing any more */
-	bool wants_nmi;	   /* the guest waits for one */
-	bool has_panicked; /* a kernel said so */
+	char failed[256]; /* what the guest said when it gave up; "" */
+	bool is_halted;	  /* the kernel said so: the machine does nothing any more */
+	bool wants_nmi;	  /* the guest waits for one */
 	/* What the crash kernel had at the least, of what; -1: it did not say. */
 	int64_t memory_low_kib, memory_total_kib;
 	char line[PHASES_LINE_SIZE]; /* so far */

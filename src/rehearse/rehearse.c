@@ -27,8 +27,6 @@
 #define REHEARSE_SILENCE_S   20
 #define REHEARSE_REPORT_SIZE ((size_t)64 << 20)
 #define REHEARSE_BOOTS_MAX   8
-#define REHEARSE_NMI_S	     1 /* the guest says that it waits, then begins to */
-#define REHEARSE_NMI_AGAIN_S 5
 /* Of the first kernel: it has to panic into the crash kernel, this is for when it can't.
  */
 #define REHEARSE_CMDLINE     "console=ttyS0 panic=5 "
@@ -72,7 +70,7 @@ struct rehearsal {
 	double heard; /* the console's last byte */
 	bool has_spoken;
 	int boots;
-	double nmi_next; /* when to send one; 0: not asked for yet */
+	bool has_sent_nmi;
 };
 
 static int rehearsal_switch_on(struct rehearsal *re, struct err *err)
@@ -161,19 +159,12 @@ static int rehearsal_next_boot(struct rehearsal *re, bool *ret_is_over, struct e
 	return rehearsal_switch_on(re, err);
 }
 
-/* The guest asks, then waits; again if it did not take the first one. */
+/* The guest asks, then waits. One only: the next would be the crash kernel's. */
 static int rehearsal_send_nmi(struct rehearsal *re, struct err *err)
 {
-	double now = now_seconds();
-
-	if (!re->phases.wants_nmi || re->phases.has_panicked ||
-	    re->phases.results[PHASE_CRASH_KERNEL].is_reached)
+	if (!re->phases.wants_nmi || re->has_sent_nmi)
 		return 0;
-	if (re->nmi_next == 0)
-		re->nmi_next = now + REHEARSE_NMI_S;
-	if (now < re->nmi_next)
-		return 0;
-	re->nmi_next = now + REHEARSE_NMI_AGAIN_S;
+	re->has_sent_nmi = true;
 	return qemu_nmi(re->monitor, err);
 }
 

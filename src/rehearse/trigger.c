@@ -28,36 +28,25 @@
 #define TRIGGER_HUNG_FILE  "/var/lib/epitaph/.hung"
 #define TRIGGER_FROZEN	   "/var/lib/epitaph"
 
-static const struct {
-	const char *name;
-	bool is_real;
-} triggers[REHEARSE_TRIGGERS] = {
-	[REHEARSE_SYSRQ] = { "sysrq", true },	 [REHEARSE_MODULE] = { "module", false },
-	[REHEARSE_NMI] = { "nmi", true },	 [REHEARSE_OOM] = { "oom", true },
-	[REHEARSE_HUNG] = { "hung-task", true }, [REHEARSE_INIT] = { "init", false },
-	[REHEARSE_REAL] = { "real", false },
+static const char *const names[REHEARSE_TRIGGERS] = {
+	[REHEARSE_SYSRQ] = "sysrq",    [REHEARSE_MODULE] = "module",
+	[REHEARSE_NMI] = "nmi",	       [REHEARSE_OOM] = "oom",
+	[REHEARSE_HUNG] = "hung-task", [REHEARSE_INIT] = "init",
 };
 
 const char *rehearse_trigger_name(enum rehearse_trigger trigger)
 {
-	return (size_t)trigger < REHEARSE_TRIGGERS ? triggers[trigger].name : "unknown";
+	return (size_t)trigger < REHEARSE_TRIGGERS ? names[trigger] : "unknown";
 }
 
-bool rehearse_trigger_is_real(enum rehearse_trigger trigger)
-{
-	return (size_t)trigger < REHEARSE_TRIGGERS && triggers[trigger].is_real;
-}
-
-void rehearse_trigger_list(bool is_real, char *ret, size_t size)
+void rehearse_trigger_list(char *ret, size_t size)
 {
 	size_t used = 0;
 
 	ret[0] = '\0';
-	for (size_t i = 0; i < REHEARSE_TRIGGERS && used < size; i++) {
-		if (!is_real || triggers[i].is_real)
-			used += (size_t)snprintf(ret + used, size - used, "%s%s",
-						 used ? ", " : "", triggers[i].name);
-	}
+	for (size_t i = 0; i < REHEARSE_TRIGGERS && used < size; i++)
+		used += (size_t)snprintf(ret + used, size - used, "%s%s",
+					 used ? ", " : "", names[i]);
 }
 
 int rehearse_trigger_parse(const char *name, enum rehearse_trigger *ret, struct err *err)
@@ -65,12 +54,12 @@ int rehearse_trigger_parse(const char *name, enum rehearse_trigger *ret, struct 
 	char list[128];
 
 	for (size_t i = 0; i < REHEARSE_TRIGGERS; i++) {
-		if (strcmp(name, triggers[i].name) == 0) {
+		if (strcmp(name, names[i]) == 0) {
 			*ret = (enum rehearse_trigger)i;
 			return 0;
 		}
 	}
-	rehearse_trigger_list(false, list, sizeof(list));
+	rehearse_trigger_list(list, sizeof(list));
 	return err_set(err, ERR_INVALID, "'%s' is none of %s", name, list);
 }
 
@@ -132,16 +121,14 @@ static int pull_nothing(struct err *err)
 	return 0;
 }
 
-/* Locked: else a machine with swap writes all of it out first. */
 static int pull_oom(struct err *err)
 {
 	for (int i = 0; i < TRIGGER_HOG_PIECES; i++) {
 		uint8_t *piece = mmap(NULL, TRIGGER_HOG_BYTES, PROT_READ | PROT_WRITE,
-				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 		if (piece == MAP_FAILED)
 			return err_os(err, errno, "unable to use up the memory");
-		mlock(piece, TRIGGER_HOG_BYTES);
 		for (size_t at = 0; at < TRIGGER_HOG_BYTES; at += 4096)
 			piece[at] = 1;
 	}
@@ -222,7 +209,8 @@ static void thaw(const char *path)
 		ioctl(dir, FITHAW, 0);
 }
 
-int trigger_pull(enum rehearse_trigger trigger, unsigned int wait_s, struct err *err)
+int trigger_pull(enum rehearse_trigger trigger, unsigned int wait_s, void (*ready)(void),
+		 struct err *err)
 {
 	struct trigger_way way = { 0 };
 	unsigned int waited = 0;
@@ -232,6 +220,8 @@ int trigger_pull(enum rehearse_trigger trigger, unsigned int wait_s, struct err 
 	if (r == 0)
 		r = settings_apply(&way, err);
 	if (r == 0) {
+		if (ready)
+			ready();
 		pid = fork();
 		if (pid == 0)
 			child_main(&way);
