@@ -126,14 +126,22 @@ void chunk_ram(struct image *image, uint32_t page_size, uint64_t pfn, size_t *ra
 	}
 }
 
-/* A page that should be there and is lost stays, to be counted and marked as lost. */
-static bool page_is_missing(struct image *image, uint64_t paddr)
+/*
+ * Is the page at @paddr missing, and for how many pages does the same hold, of @max? One
+ * that should be there and is lost stays, to be counted and marked as lost.
+ */
+static bool page_is_missing(struct image *image, uint32_t page_size, uint64_t paddr,
+			    size_t max, size_t *ret_count)
 {
+	uint64_t count;
 	uint8_t byte;
 	int r;
 
+	*ret_count = 1;
 	if (image_has_page(image, paddr))
 		return false;
+	count = (image_next_page(image, paddr) - paddr) / page_size;
+	*ret_count = (size_t)MIN(MAX(count, UINT64_C(1)), (uint64_t)max);
 	r = image_read(image, paddr, &byte, sizeof(byte), NULL);
 	return r == ERR_FILTERED || r == ERR_FAULT;
 }
@@ -145,12 +153,16 @@ uint64_t chunk_drop_missing(struct image *image, uint32_t page_size, uint64_t pf
 
 	if (image_info(image)->has_all_pages)
 		return 0;
-	for (size_t i = 0; i < SELECTION_CHUNK_PAGES; i++) {
+	for (size_t i = 0, count; i < SELECTION_CHUNK_PAGES; i += count) {
+		count = 1;
 		if (!bit_is_set(kept, i) ||
-		    !page_is_missing(image, (pfn + i) * page_size))
+		    !page_is_missing(image, page_size, (pfn + i) * page_size,
+				     SELECTION_CHUNK_PAGES - i, &count))
 			continue;
-		kept[i / 8] &= (uint8_t) ~(1u << (i % 8));
-		missing++;
+		for (size_t k = i; k < i + count; k++) {
+			missing += bit_is_set(kept, k);
+			kept[k / 8] &= (uint8_t) ~(1u << (k % 8));
+		}
 	}
 	return missing;
 }

@@ -102,15 +102,19 @@ static void gather_knowledge(struct gather *g)
 	const struct kallsyms *kallsyms;
 	const struct types *types;
 	const void *unwinder;
+	bool was_searching;
 	struct err why = { 0 };
 	uint64_t vaddr;
 
-	g->is_searching = vmcoreinfo_symbol(kernel_vmcoreinfo(g->kernel),
-					    "kallsyms_names", &vaddr, NULL) < 0;
+	was_searching = vmcoreinfo_symbol(kernel_vmcoreinfo(g->kernel), "kallsyms_names",
+					  &vaddr, NULL) < 0;
+	g->is_searching = was_searching;
 	if (kernel_kallsyms(g->kernel, &kallsyms, &why) < 0)
 		gather_missed(g, "symbols", &why);
 	g->is_searching = false;
-	if (kernel_types(g->kernel, &types, &why) < 0)
+	// Each takes some ten megabytes while it is loaded; a search for symbols is slow.
+	if ((was_searching ? kernel_types(g->kernel, &types, &why)
+			   : kernel_types_frugal(g->kernel, &types, &why)) < 0)
 		gather_missed(g, "types", &why);
 	if (kernel_unwinder(g->kernel, &unwinder, &why) < 0)
 		gather_missed(g, "unwind tables", &why);

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/size.h"
 #include "dump/chunk.h"
 #include "dump/facts.h"
@@ -69,12 +70,14 @@ static enum page_class survey_class(const struct survey *survey, size_t i)
 static uint64_t survey_group(const struct survey *survey, size_t first,
 			     enum page_class class)
 {
-	uint64_t bits = 0;
+	uint64_t left = load_le64(survey->in + first / 8), bits = 0;
 
-	for (size_t i = 0; i < GROUP_PAGES; i++)
-		if (bit_is_set(survey->in, first + i) &&
-		    survey_class(survey, first + i) == class)
+	for (; left; left &= left - 1) {
+		unsigned int i = (unsigned int)__builtin_ctzll(left);
+
+		if (survey_class(survey, first + i) == class)
 			bits |= UINT64_C(1) << i;
+	}
 	return bits;
 }
 

@@ -2,6 +2,7 @@
 #include "explain/disassembly.h"
 
 #include <capstone/capstone.h>
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,23 +13,82 @@
 
 #define CODE_MAX (1u << 20) /* no function is as long */
 
-static int open_engine(enum image_machine machine, csh *ret, struct err *err)
-{
-	cs_err r;
+/*
+ * libcapstone takes 3 MiB of memory where it is linked, for tables that most commands
+ * never look at. So it is loaded when it is needed; without it code is shown as bytes.
+ */
+struct engine {
+	void *library;
+	csh handle;
+	enum image_machine machine;
+	cs_err (*open)(cs_arch, cs_mode, csh *);
+	cs_err (*close)(csh *);
+	cs_err (*option)(csh, cs_opt_type, size_t);
+	cs_insn *(*malloc)(csh);
+	void (*free)(cs_insn *, size_t);
+	bool (*next)(csh, const uint8_t **, size_t *, uint64_t *, cs_insn *);
+	bool (*in_group)(csh, const cs_insn *, unsigned int);
+};
 
-	switch (machine) {
-	case IMAGE_MACHINE_X86_64:
-		r = cs_open(CS_ARCH_X86, CS_MODE_64, ret);
-		break;
-	case IMAGE_MACHINE_ARM64:
-		r = cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, ret);
-		break;
-	default:
-		return err_set(err, ERR_UNSUPPORTED, "code of this machine is not known");
+#define LIBRARY "libcapstone.so.4"
+
+static int load_library(struct engine *engine, struct err *err)
+{
+	const struct {
+		const char *name;
+		void *ret;
+	} symbols[] = {
+		{ "cs_open", &engine->open },
+		{ "cs_close", &engine->close },
+		{ "cs_option", &engine->option },
+		{ "cs_malloc", &engine->malloc },
+		{ "cs_free", &engine->free },
+		{ "cs_disasm_iter", &engine->next },
+		{ "cs_insn_group", &engine->in_group },
+	};
+
+	engine->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	if (!engine->library)
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"libcapstone is not there to show code as instructions: %s",
+			dlerror());
+	for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
+		void *symbol = dlsym(engine->library, symbols[i].name);
+
+		if (!symbol)
+			return err_set(err, ERR_UNSUPPORTED, "%s has no %s", LIBRARY,
+				       symbols[i].name);
+		memcpy(symbols[i].ret, &symbol, sizeof(symbol));
 	}
-	if (r != CS_ERR_OK)
-		return err_set(err, ERR_UNSUPPORTED, "libcapstone: %s", cs_strerror(r));
-	cs_option(*ret, CS_OPT_DETAIL, CS_OPT_ON);
+	return 0;
+}
+
+static void close_engine(struct engine *engine)
+{
+	if (engine->handle)
+		engine->close(&engine->handle);
+	if (engine->library)
+		dlclose(engine->library);
+}
+
+static int open_engine(enum image_machine machine, struct engine *engine, struct err *err)
+{
+	bool is_arm64 = machine == IMAGE_MACHINE_ARM64;
+	int r;
+
+	*engine = (struct engine){ .machine = machine };
+	if (!is_arm64 && machine != IMAGE_MACHINE_X86_64)
+		return err_set(err, ERR_UNSUPPORTED, "code of this machine is not known");
+	r = load_library(engine, err);
+	if (r < 0)
+		return r;
+	if (engine->open(is_arm64 ? CS_ARCH_ARM64 : CS_ARCH_X86,
+			 is_arm64 ? CS_MODE_LITTLE_ENDIAN : CS_MODE_64,
+			 &engine->handle) != CS_ERR_OK)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "libcapstone does not know this machine");
+	engine->option(engine->handle, CS_OPT_DETAIL, CS_OPT_ON);
 	return 0;
 }
 
@@ -47,19 +107,14 @@ static void find_x86_target(const cs_insn *insn, struct instruction *ret)
 	}
 }
 
-static bool in_group(csh engine, const cs_insn *insn, unsigned int group)
-{
-	return cs_insn_group(engine, insn, group);
-}
-
 /* The one immediate of a direct jump or call is where it goes. */
-static void find_target(csh engine, enum image_machine machine, const cs_insn *insn,
+static void find_target(const struct engine *engine, const cs_insn *insn,
 			struct instruction *ret)
 {
-	bool is_branch = in_group(engine, insn, CS_GRP_JUMP) ||
-			 in_group(engine, insn, CS_GRP_CALL);
+	bool is_branch = engine->in_group(engine->handle, insn, CS_GRP_JUMP) ||
+			 engine->in_group(engine->handle, insn, CS_GRP_CALL);
 
-	if (machine == IMAGE_MACHINE_ARM64) {
+	if (engine->machine == IMAGE_MACHINE_ARM64) {
 		const cs_arm64 *arm = &insn->detail->arm64;
 		const cs_arm64_op *last =
 			arm->op_count ? &arm->operands[arm->op_count - 1] : NULL;
@@ -81,7 +136,7 @@ static void find_target(csh engine, enum image_machine machine, const cs_insn *i
 	}
 }
 
-static void make_instruction(csh engine, enum image_machine machine, const cs_insn *insn,
+static void make_instruction(const struct engine *engine, const cs_insn *insn,
 			     struct instruction *ret)
 {
 	*ret = (struct instruction){ .vaddr = insn->address,
@@ -91,7 +146,7 @@ static void make_instruction(csh engine, enum image_machine machine, const cs_in
 	memcpy(ret->bytes, insn->bytes, ret->size);
 	snprintf(ret->text, sizeof(ret->text), "%s%s%s", insn->mnemonic,
 		 insn->op_str[0] ? " " : "", insn->op_str);
-	find_target(engine, machine, insn, ret);
+	find_target(engine, insn, ret);
 }
 
 static void make_unknown(uint64_t vaddr, const uint8_t *bytes, size_t size,
@@ -112,18 +167,17 @@ static bool may_be_cut(size_t left, size_t longest)
 	return left < longest;
 }
 
-static int fill(csh engine, enum image_machine machine, uint64_t vaddr,
-		const uint8_t *bytes, size_t size, struct disassembly *ret,
-		struct err *err)
+static int fill(const struct engine *engine, uint64_t vaddr, const uint8_t *bytes,
+		size_t size, struct disassembly *ret, struct err *err)
 {
-	size_t least = machine == IMAGE_MACHINE_ARM64 ? 4 : 1;
-	size_t longest = machine == IMAGE_MACHINE_ARM64 ? 4 : 15;
-	cs_insn *insn = cs_malloc(engine);
+	size_t least = engine->machine == IMAGE_MACHINE_ARM64 ? 4 : 1;
+	size_t longest = engine->machine == IMAGE_MACHINE_ARM64 ? 4 : 15;
+	cs_insn *insn = engine->malloc(engine->handle);
 
 	ret->instructions = calloc(size / least + 1, sizeof(*ret->instructions));
 	if (!insn || !ret->instructions) {
 		if (insn)
-			cs_free(insn, 1);
+			engine->free(insn, 1);
 		return err_nomem(err);
 	}
 	while (size >= least) {
@@ -131,9 +185,8 @@ static int fill(csh engine, enum image_machine machine, uint64_t vaddr,
 		size_t left = size;
 		uint64_t at = vaddr;
 
-		if (cs_disasm_iter(engine, &next, &left, &at, insn)) {
-			make_instruction(engine, machine, insn,
-					 &ret->instructions[ret->count]);
+		if (engine->next(engine->handle, &next, &left, &at, insn)) {
+			make_instruction(engine, insn, &ret->instructions[ret->count]);
 		} else if (may_be_cut(size, longest)) {
 			break;
 		} else {
@@ -144,7 +197,7 @@ static int fill(csh engine, enum image_machine machine, uint64_t vaddr,
 		size -= ret->instructions[ret->count].size;
 		ret->count++;
 	}
-	cs_free(insn, 1);
+	engine->free(insn, 1);
 	return 0;
 }
 
@@ -152,16 +205,15 @@ int disassembly_new(enum image_machine machine, uint64_t vaddr, const uint8_t *b
 		    size_t size, struct disassembly *ret, struct err *err)
 {
 	struct disassembly all = { 0 };
-	csh engine;
+	struct engine engine;
 	int r;
 
 	if (size > CODE_MAX)
 		return err_set(err, ERR_LIMIT, "%zu bytes of code are too many", size);
 	r = open_engine(machine, &engine, err);
-	if (r < 0)
-		return r;
-	r = fill(engine, machine, vaddr, bytes, size, &all, err);
-	cs_close(&engine);
+	if (r == 0)
+		r = fill(&engine, vaddr, bytes, size, &all, err);
+	close_engine(&engine);
 	if (r < 0) {
 		disassembly_done(&all);
 		return r;

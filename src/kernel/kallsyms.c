@@ -19,7 +19,8 @@
 #include "kernel/kallsyms_table.h"
 #include "kernel/vmcoreinfo.h"
 
-#define READ_CHUNK ((size_t)64 << 10)
+#define CHAIN_COUNT 65536u /* two or three symbols in each */
+#define READ_CHUNK  ((size_t)64 << 10)
 
 struct kallsyms {
 	struct kallsyms_table table;
@@ -27,8 +28,10 @@ struct kallsyms {
 	/* [start, end) of the kernel image; per-CPU and absolute symbols lie outside. */
 	uint64_t image_start, image_end;
 
-	/* hash of the name << 32 | number of the symbol, sorted. */
-	uint64_t *by_name;
+	/* Symbols by a hash of their name: the first of each chain, and the next of each
+	 * symbol, both as its number + 1. */
+	uint32_t *chains;
+	uint32_t *next;
 
 	/*
 	 * Names that were asked for, by number. calloc() of this size takes address
@@ -183,57 +186,46 @@ static uint32_t hash_name(const char *name)
 	return hash;
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static int index_names(struct kallsyms *k, struct err *err)
 {
+	_cleanup_free uint32_t *ends = calloc(CHAIN_COUNT, sizeof(*ends));
 	struct kallsyms_cursor cursor = { 0 };
 	char name[KALLSYMS_NAME_SIZE];
 
-	k->by_name = calloc(k->table.count, sizeof(*k->by_name));
+	k->chains = calloc(CHAIN_COUNT, sizeof(*k->chains));
+	k->next = calloc(k->table.count, sizeof(*k->next));
 	k->expanded = calloc(k->table.count, sizeof(*k->expanded));
-	if (!k->by_name || !k->expanded)
+	if (!ends || !k->chains || !k->next || !k->expanded)
 		return err_nomem(err);
 	for (uint32_t i = 0; i < k->table.count; i++) {
 		int r = kallsyms_table_next(&k->table, &cursor, name, sizeof(name), err);
+		uint32_t chain = hash_name(name) % CHAIN_COUNT;
 
 		if (r < 0)
 			return r;
-		k->by_name[i] = (uint64_t)hash_name(name) << 32 | i;
+		if (ends[chain])
+			k->next[ends[chain] - 1] = i + 1;
+		else
+			k->chains[chain] = i + 1;
+		ends[chain] = i + 1;
 	}
-	qsort(k->by_name, k->table.count, sizeof(*k->by_name), compare_u64);
 	return 0;
 }
 
+/* Of symbols with the same name the first. */
 static int find_number(const struct kallsyms *k, const char *name, uint32_t *ret,
 		       struct err *err)
 {
-	uint64_t wanted = (uint64_t)hash_name(name) << 32;
 	char candidate[KALLSYMS_NAME_SIZE];
-	size_t low = 0, high = k->table.count;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (k->by_name[middle] < wanted)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < k->table.count && k->by_name[low] >> 32 == wanted >> 32; low++) {
-		uint32_t i = (uint32_t)k->by_name[low];
-
-		if (kallsyms_table_name(&k->table, i, candidate, sizeof(candidate),
-					NULL) == 0 &&
-		    strcmp(candidate, name) == 0) {
-			*ret = i;
-			return 0;
-		}
+	for (uint32_t at = k->chains[hash_name(name) % CHAIN_COUNT]; at;
+	     at = k->next[at - 1]) {
+		if (kallsyms_table_name(&k->table, at - 1, candidate, sizeof(candidate),
+					NULL) < 0 ||
+		    strcmp(candidate, name) != 0)
+			continue;
+		*ret = at - 1;
+		return 0;
 	}
 	return err_set(err, ERR_NOTFOUND, "the kernel has no symbol '%s'", name);
 }
@@ -344,7 +336,8 @@ void kallsyms_free(struct kallsyms *k)
 	for (uint32_t i = 0; k->expanded && i < k->table.count; i++)
 		free(k->expanded[i]);
 	free(k->expanded);
-	free(k->by_name);
+	free(k->chains);
+	free(k->next);
 	kallsyms_table_done(&k->table);
 	free(k);
 }

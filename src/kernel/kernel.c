@@ -469,6 +469,37 @@ int kernel_types(struct kernel *kernel, const struct types **ret, struct err *er
 	return r;
 }
 
+void kernel_forget_symbols(struct kernel *kernel)
+{
+	if (kernel->kallsyms.state != LAZY_LOADED)
+		return;
+	kallsyms_free(kernel->kallsyms.object);
+	kernel->kallsyms = (struct lazy){ .state = LAZY_NEW };
+}
+
+static int load_types_frugal(struct kernel *kernel, void **ret, struct err *err)
+{
+	struct types *types;
+	uint64_t start, size;
+	int r = types_locate(kernel, &start, &size, err);
+
+	kernel_forget_symbols(kernel);
+	if (r == 0)
+		r = types_new_at(kernel, start, size, &types, err);
+	if (r == 0)
+		*ret = types;
+	return r;
+}
+
+int kernel_types_frugal(struct kernel *kernel, const struct types **ret, struct err *err)
+{
+	int r = lazy_get(kernel, &kernel->types, load_types_frugal, "kernel types", err);
+
+	if (r == 0)
+		*ret = kernel->types.object;
+	return r;
+}
+
 int kernel_modules(struct kernel *kernel, const struct modules **ret, struct err *err)
 {
 	int r = lazy_get(kernel, &kernel->modules, load_modules, "modules", err);

@@ -94,6 +94,16 @@ int kernel_next_mapping(struct kernel *kernel, uint64_t vaddr, struct kernel_map
 /* Loaded on first use; borrowed. */
 int kernel_kallsyms(struct kernel *kernel, const struct kallsyms **ret, struct err *err);
 int kernel_types(struct kernel *kernel, const struct types **ret, struct err *err);
+
+/*
+ * The symbols are loaded again when they are asked for next: for those who need the
+ * memory, before something else that is large. What was borrowed of them is gone.
+ */
+void kernel_forget_symbols(struct kernel *kernel);
+
+/* Types, where memory is worth more than time: without the symbols meanwhile. */
+int kernel_types_frugal(struct kernel *kernel, const struct types **ret, struct err *err);
+
 int kernel_modules(struct kernel *kernel, const struct modules **ret, struct err *err);
 /* What the architecture's unwind() goes by: its own. */
 int kernel_unwinder(struct kernel *kernel, const void **ret, struct err *err);

@@ -409,6 +409,11 @@ static uint8_t memmap_member(const struct page_layout *l, const uint8_t *page,
 	return (uint8_t) class;
 }
 
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
 int memmap_classify(struct memmap *memmap, uint64_t pfn, size_t count, uint8_t *ret,
 		    uint64_t *ret_lost, struct err *err)
 {
@@ -423,6 +428,13 @@ int memmap_classify(struct memmap *memmap, uint64_t pfn, size_t count, uint8_t *
 			       pfn, count);
 	sections_read(&memmap->sections, memmap->kernel, pfn, count, memmap->pages,
 		      &lost);
+	/* No struct pages at all, as where a damaged header claims memory: at once. */
+	if (count && is_zero(page, count * l->size)) {
+		memset(ret, PAGE_CLASS_KERNEL, count);
+		if (ret_lost)
+			*ret_lost = lost;
+		return 0;
+	}
 	if (count && page_is_tail(l, page)) {
 		struct page_block block = memmap_earlier_head(memmap, pfn);
 		uint64_t size = (uint64_t)1 << block.order;

@@ -107,42 +107,68 @@ static int index_build(struct types *types, struct err *err)
 	return 0;
 }
 
-int types_new_bytes(const void *data, size_t size, struct types **ret, struct err *err)
+/*
+ * libbpf copies what it is given: *owned, which holds @data or is NULL, is freed as soon
+ * as it did, for both are megabytes.
+ */
+static int parse_btf(const uint8_t *data, uint8_t **owned, size_t size, struct btf **ret,
+		     struct err *err)
 {
-	_cleanup_types struct types *types = NULL;
-	_cleanup_free uint8_t *plain = NULL;
+	uint8_t *plain = NULL;
 	size_t plain_size;
-	int r;
+	int r = btf_plain(data, size, &plain, &plain_size, err);
 
-	if (size > TYPES_BTF_SIZE_MAX)
-		return err_set(err, ERR_LIMIT, "BTF has %zu bytes, more than %zu", size,
-			       TYPES_BTF_SIZE_MAX);
-	r = btf_plain(data, size, &plain, &plain_size, err);
 	if (r < 0)
 		return r;
-	types = calloc(1, sizeof(*types));
-	if (!types)
-		return err_nomem(err);
+	if (plain) {
+		free(*owned);
+		*owned = plain;
+		data = plain;
+		size = plain_size;
+	}
 	/* Of the whole process, but nobody else here uses libbpf: it prints to stderr. */
 	libbpf_set_print(NULL);
-	if (plain)
-		types->btf = btf__new(plain, (uint32_t)plain_size);
-	else
-		types->btf = btf__new(data, (uint32_t)size);
-	if (!types->btf && errno == ENOMEM)
+	*ret = btf__new(data, (uint32_t)size);
+	if (!*ret && errno == ENOMEM)
 		return err_nomem(err);
-	if (!types->btf)
+	if (!*ret)
 		return err_set(err, ERR_CORRUPT, "BTF of %zu bytes can't be parsed: %s",
 			       size, strerror(errno));
-	r = index_build(types, err);
+	free(*owned);
+	*owned = NULL;
+	return 0;
+}
+
+/* @owned as of parse_btf(). */
+static int new_from(const uint8_t *data, uint8_t **owned, size_t size, struct types **ret,
+		    struct err *err)
+{
+	_cleanup_types struct types *types = calloc(1, sizeof(*types));
+	int r;
+
+	if (!types)
+		return err_nomem(err);
+	r = parse_btf(data, owned, size, &types->btf, err);
+	if (r == 0)
+		r = index_build(types, err);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(types);
 	return 0;
 }
 
-static int btf_range(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_size,
-		     struct err *err)
+int types_new_bytes(const void *data, size_t size, struct types **ret, struct err *err)
+{
+	_cleanup_free uint8_t *none = NULL;
+
+	if (size > TYPES_BTF_SIZE_MAX)
+		return err_set(err, ERR_LIMIT, "BTF has %zu bytes, more than %zu", size,
+			       TYPES_BTF_SIZE_MAX);
+	return new_from(data, &none, size, ret, err);
+}
+
+int types_locate(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_size,
+		 struct err *err)
 {
 	uint64_t start, end;
 	int r;
@@ -186,17 +212,14 @@ static struct image_mapping map_bytes(struct kernel *kernel, uint64_t start,
 	return image_map(kernel_image(kernel), first, (size_t)size);
 }
 
-int types_new(struct kernel *kernel, struct types **ret, struct err *err)
+int types_new_at(struct kernel *kernel, uint64_t start, uint64_t size, struct types **ret,
+		 struct err *err)
 {
-	_cleanup_image_mapping struct image_mapping mapping = { 0 };
+	_cleanup_image_mapping struct image_mapping mapping =
+		map_bytes(kernel, start, size);
 	_cleanup_free uint8_t *bytes = NULL;
-	uint64_t start = 0, size = 0;
 	int r;
 
-	r = btf_range(kernel, &start, &size, err);
-	if (r < 0)
-		return r;
-	mapping = map_bytes(kernel, start, size);
 	if (mapping.bytes)
 		return types_new_bytes(mapping.bytes, size, ret, err);
 	bytes = malloc(size + 1);
@@ -205,7 +228,15 @@ int types_new(struct kernel *kernel, struct types **ret, struct err *err)
 	r = kernel_read(kernel, start, bytes, size, err);
 	if (r < 0)
 		return err_in(err, r, "reading BTF");
-	return types_new_bytes(bytes, size, ret, err);
+	return new_from(bytes, &bytes, size, ret, err);
+}
+
+int types_new(struct kernel *kernel, struct types **ret, struct err *err)
+{
+	uint64_t start = 0, size = 0;
+	int r = types_locate(kernel, &start, &size, err);
+
+	return r < 0 ? r : types_new_at(kernel, start, size, ret, err);
 }
 
 void types_free(struct types *types)

@@ -25,6 +25,12 @@
 /* ERR_UNSUPPORTED: this kernel carries no BTF. */
 int types_new(struct kernel *kernel, struct types **ret, struct err *err);
 
+/* The same in two steps: where they lie, which the symbols tell; and reading them. */
+int types_locate(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_size,
+		 struct err *err);
+int types_new_at(struct kernel *kernel, uint64_t start, uint64_t size, struct types **ret,
+		 struct err *err);
+
 /* From the bytes of a .BTF section; copies them. */
 int types_new_bytes(const void *data, size_t size, struct types **ret, struct err *err);
 void types_free(struct types *types);
