@@ -25,9 +25,6 @@
 #define PATH_MAX_SIZE 256
 #define POINTER_SIZE  8
 
-/* Translations are asked for each: the smallest page. */
-#define MAP_CHECK_SIZE 4096
-
 #define KIND_BIT(kind) (UINT32_C(1) << (kind))
 #define KINDS_ENUM     (KIND_BIT(BTF_KIND_ENUM) | KIND_BIT(BTF_KIND_ENUM64))
 #define KINDS_NAMED                                             \
@@ -200,15 +197,19 @@ static struct image_mapping map_bytes(struct kernel *kernel, uint64_t start,
 				      uint64_t size)
 {
 	struct image_mapping none = { 0 };
-	uint64_t first, paddr;
+	uint64_t first = 0, paddr, run;
 
-	if (size == 0 || kernel_translate(kernel, start, &first, NULL) < 0)
+	if (size == 0)
 		return none;
-	for (uint64_t at = MAP_CHECK_SIZE - start % MAP_CHECK_SIZE; at < size;
-	     at += MAP_CHECK_SIZE)
-		if (kernel_translate(kernel, start + at, &paddr, NULL) < 0 ||
-		    paddr - first != at)
+	for (uint64_t at = 0; at < size; at += run) {
+		if (kernel_translate(kernel, start + at, &paddr, &run, NULL) < 0 ||
+		    run == 0)
 			return none;
+		if (at == 0)
+			first = paddr;
+		else if (paddr - first != at)
+			return none;
+	}
 	return image_map(kernel_image(kernel), first, (size_t)size);
 }
 
