@@ -9,8 +9,9 @@
     real    reference dumps of real kernels, against makedumpfile, crash and drgn
     vm      the whole way in a virtual machine: arm, panic, capture, reboot, explain
 
-and, only where it is asked for, since it fetches a gigabyte of other suites of Debian:
+and, only where it is asked for (kernels fetches two gigabytes of other suites of Debian):
 
+    matrix  as vm, with one more thing that goes wrong in each case
     kernels as real, and the way in a virtual machine, of the oldest and newest kernels;
             as real, of arm64
 
@@ -33,7 +34,7 @@ import assets  # noqa: E402
 EPITAPH = ROOT / 'build/epitaph'
 PYTHON = sys.executable
 SUITES = ('style', 'unit', 'cli', 'real', 'vm')
-MORE_SUITES = ('kernels',)
+MORE_SUITES = ('kernels', 'matrix')
 # What is crashed how, and which scripts of tests/real look at it: all where none is named.
 TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'show', 'tasks')}
 # These look at what no way to crash changes: at the dumps of one is enough.
@@ -156,6 +157,11 @@ def kernels(run):
 def vm(run):
     for script in sorted((ROOT / 'tests/vm').glob('test_*.py')):
         run.step(f'vm/{script.name}', PYTHON, script, EPITAPH)
+    run.step('vm/matrix.py --core', PYTHON, 'tests/vm/matrix.py', EPITAPH, '--core')
+
+
+def matrix(run):
+    run.step('vm/matrix.py', PYTHON, 'tests/vm/matrix.py', EPITAPH)
 
 
 def main():

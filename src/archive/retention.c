@@ -4,34 +4,13 @@
 #include <string.h>
 
 #include "archive/removal.h"
+#include "record/history.h"
 
 #define DAY_S 86400
 
 static bool is_counted(const struct record *record)
 {
 	return !record->meta_reason[0];
-}
-
-/* Is there one with the same title among @from ... @to? */
-static bool has_title(const struct archive *archive, size_t from, size_t to,
-		      const char *title)
-{
-	for (size_t i = from; i < to; i++) {
-		const struct record *record = archive->records[i];
-
-		if (is_counted(record) && strcmp(record->crash.title, title) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The first or the last of its title; so is the newest of all. */
-static bool is_protected(const struct archive *archive, size_t i)
-{
-	const char *title = archive->records[i]->crash.title;
-
-	return !has_title(archive, 0, i, title) ||
-	       !has_title(archive, i + 1, archive->count, title);
 }
 
 /* Why this one, the oldest of what is left, has to go; NULL if it may stay. */
@@ -54,19 +33,21 @@ int retention_choose(const struct archive *archive, const struct retention *rete
 		     time_t now, struct retention_plan *ret, struct err *err)
 {
 	_cleanup_free uint64_t *sizes = calloc(archive->count + 1, sizeof(*sizes));
+	_cleanup_free const char **titles = calloc(archive->count + 1, sizeof(*titles));
 	struct retention_plan plan = {
 		.choices = calloc(archive->count + 1, sizeof(*plan.choices)),
 	};
 	uint64_t left_bytes = 0;
 	size_t left = 0;
 
-	if (!sizes || !plan.choices) {
+	if (!sizes || !titles || !plan.choices) {
 		retention_plan_done(&plan);
 		return err_nomem(err);
 	}
 	for (size_t i = 0; i < archive->count; i++) {
 		if (!is_counted(archive->records[i]))
 			continue;
+		titles[i] = archive->records[i]->crash.title;
 		sizes[i] = removal_size(archive->records[i]);
 		left_bytes += sizes[i];
 		left++;
@@ -75,7 +56,7 @@ int retention_choose(const struct archive *archive, const struct retention *rete
 		const struct record *record = archive->records[i];
 		const char *why;
 
-		if (!is_counted(record) || is_protected(archive, i))
+		if (!titles[i] || history_is_needed(titles, archive->count, i))
 			continue;
 		why = reason(retention, record, now, left, left_bytes);
 		if (!why)

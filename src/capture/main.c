@@ -31,13 +31,6 @@ static int refuse(int argc, char **argv)
 	return 2;
 }
 
-/* Says what is missing, and shows the dead kernel's last words in its stead. */
-static void give_up(struct capture *capture, const struct err *err)
-{
-	log_error(&capture->log, "no record: %s", err_text(err));
-	capture_show_last_words(capture);
-}
-
 static void capture_all(struct capture *capture)
 {
 	struct err err = { 0 };
@@ -48,14 +41,22 @@ static void capture_all(struct capture *capture)
 			  capture->vmcore);
 		return;
 	}
-	if (capture_read_orders(capture, &err) < 0 ||
-	    capture_open_target(capture, &err) < 0) {
-		give_up(capture, &err);
-	} else {
-		capture_run_steps(capture, capture_steps,
-				  capture_step_count(&capture->orders));
+	if (capture_read_orders(capture, &err) < 0) {
+		log_error(&capture->log, "no record: %s", err_text(&err));
+		capture_show_last_words(capture, 0);
+		return;
 	}
-	finish_target(capture->mount_point, &capture->log);
+	capture_start(capture);
+	if (!capture_save(capture))
+		capture_show_last_words(capture, 0);
+	else if (capture->orders.console_pages_s)
+		capture_show_last_words(capture, capture->orders.console_pages_s);
+	for (size_t i = 0; i < capture->orders.target_count; i++) {
+		char mount_point[PATH_MAX];
+
+		capture_mount_path(capture, i, mount_point);
+		finish_target(mount_point, &capture->log);
+	}
 }
 
 int main(int argc, char **argv)
@@ -82,5 +83,6 @@ int main(int argc, char **argv)
 	capture_all(&capture);
 	log_info(&capture.log, PROGRESS_END "%s", orders_end_name(capture.orders.end));
 	console_drain(console);
+	watchdog_end(&capture.watchdog, capture.orders.end, &capture.log);
 	finish_machine(capture.orders.end, &capture.log);
 }

@@ -35,12 +35,12 @@ static int module_insert(const char *path)
 	return 0;
 }
 
-void target_disk_load_modules(const char *root, const struct orders *orders,
-			      const struct log *log)
+static void modules_load(const char *root, const struct orders *orders, size_t from,
+			 size_t to, const char *lack, const struct log *log)
 {
 	size_t loaded = 0;
 
-	for (size_t i = 0; i < orders->module_count; i++) {
+	for (size_t i = from; i < to; i++) {
 		char path[PATH_MAX];
 		int r;
 
@@ -53,14 +53,28 @@ void target_disk_load_modules(const char *root, const struct orders *orders,
 			// machines.
 			log_debug(log, "module '%s': %s", path, strerror(-r));
 		else
-			log_warning(log,
-				    "unable to load '%s': %s; the disk may not appear",
-				    path, strerror(-r));
+			log_warning(log, "unable to load '%s': %s; %s", path,
+				    strerror(-r), lack);
 		// It lies in RAM, of which there is little, and nobody reads it again.
 		unlink(path);
 	}
-	if (orders->module_count > 0)
-		log_info(log, "%zu of %zu modules loaded", loaded, orders->module_count);
+	if (to > from)
+		log_info(log, "%zu of %zu modules loaded", loaded, to - from);
+}
+
+void target_disk_load_modules(const char *root, const struct orders *orders,
+			      const struct log *log)
+{
+	modules_load(root, orders, 0,
+		     orders->module_count - orders->watchdog_module_count,
+		     "the disk may not appear", log);
+}
+
+void target_disk_load_watchdog(const char *root, const struct orders *orders,
+			       const struct log *log)
+{
+	modules_load(root, orders, orders->module_count - orders->watchdog_module_count,
+		     orders->module_count, "no watchdog then", log);
 }
 
 /* ---- disks ---- */
@@ -146,6 +160,29 @@ int target_disk_find(const char *root, const struct orders_target *target,
 	return 0;
 }
 
+int target_disk_search(const char *root, bool (*is_it)(const char *device, void *context),
+		       void *context, char ret[static PATH_MAX], struct err *err)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	int r = ERR_NOTFOUND, seen = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/sys/class/block", root);
+	dir = opendir(path);
+	if (!dir)
+		return err_os(err, errno, "unable to open '%s'", path);
+	while (r != 0 && (entry = readdir(dir)) && seen++ < TARGET_DISKS_MAX) {
+		if (entry->d_name[0] == '.' ||
+		    disk_device(root, entry->d_name, path) < 0 || !is_it(path, context))
+			continue;
+		memcpy(ret, path, PATH_MAX);
+		r = 0;
+	}
+	closedir(dir);
+	return r < 0 ? err_set(err, r, "no disk is it") : 0;
+}
+
 /* " vda vdb", or " none". */
 static void disk_list(const char *root, char *ret, size_t size)
 {
@@ -168,16 +205,21 @@ static void disk_list(const char *root, char *ret, size_t size)
 		closedir(dir);
 }
 
-int target_disk_wait(const char *root, const struct orders_target *target,
+int target_disk_wait(struct assemble *assemble, const struct orders_target *target,
 		     const volatile sig_atomic_t *cancel, const struct log *log,
 		     char ret[static PATH_MAX], struct err *err)
 {
+	const char *root = assemble->root;
 	char disks[256];
 	int r;
 
-	while ((r = target_disk_find(root, target, log, ret, err)) == ERR_NOTFOUND &&
-	       !*cancel)
+	for (;;) {
+		assemble_try(assemble);
+		r = target_disk_find(root, target, log, ret, err);
+		if (r != ERR_NOTFOUND || *cancel)
+			break;
 		poll(NULL, 0, TARGET_POLL_MS);
+	}
 	if (r == ERR_NOTFOUND) {
 		disk_list(root, disks, sizeof(disks));
 		return err_set(err, r,

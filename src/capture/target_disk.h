@@ -11,10 +11,12 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "capture/assemble.h"
 #include "record/orders.h"
 
 /*
@@ -24,12 +26,21 @@
 void target_disk_load_modules(const char *root, const struct orders *orders,
 			      const struct log *log);
 
+/* The same of the watchdog's own ones, which the call above leaves out. */
+void target_disk_load_watchdog(const char *root, const struct orders *orders,
+			       const struct log *log);
+
+/* Any block device that @is_it says yes to: "/dev/vda". ERR_NOTFOUND if none is. */
+int target_disk_search(const char *root, bool (*is_it)(const char *device, void *context),
+		       void *context, char ret[static PATH_MAX], struct err *err);
+
 /* The device that holds @target now: "/dev/vda". ERR_NOTFOUND: none does, yet. */
 int target_disk_find(const char *root, const struct orders_target *target,
 		     const struct log *log, char ret[static PATH_MAX], struct err *err);
 
-/* Waits until it is there, or *@cancel. The error then lists the disks that there are. */
-int target_disk_wait(const char *root, const struct orders_target *target,
+/* Waits, and makes what the disk lies on, until it is there, or *@cancel. The error then
+ * lists the disks that there are. */
+int target_disk_wait(struct assemble *assemble, const struct orders_target *target,
 		     const volatile sig_atomic_t *cancel, const struct log *log,
 		     char ret[static PATH_MAX], struct err *err);
 

@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "capture/console.h"
+#include "capture/movement.h"
 
 #define WORKER_TICK_MS 100
 
@@ -58,18 +61,36 @@ void worker_show(const struct worker_call *call, const char *line)
 	message_send(call->pipe_fd, MESSAGE_SHOW, 0, line);
 }
 
+void worker_beat(const struct worker_call *call)
+{
+	atomic_fetch_add(&call->shared->beats, 1);
+}
+
+/* Whatever runs out of memory, it is this process that goes, and not the supervisor. */
+static void worker_limit(const struct worker *worker)
+{
+	const struct rlimit limit = { worker->data_limit_bytes,
+				      worker->data_limit_bytes };
+
+	file_write_existing(AT_FDCWD, "/proc/self/oom_score_adj", "1000", NULL);
+	if (worker->data_limit_bytes)
+		setrlimit(RLIMIT_DATA, &limit);
+}
+
 static _Noreturn void worker_main(const struct worker *worker, int fd,
-				  const volatile sig_atomic_t *cancel)
+				  struct worker_shared *shared)
 {
 	struct worker_call call = {
 		.log = { .write = worker_log_write, .context = &fd },
-		.cancel = cancel,
+		.cancel = &shared->cancel,
 		.pipe_fd = fd,
+		.shared = shared,
 	};
 	struct err err = { 0 };
 	int r;
 
 	setpgid(0, 0);
+	worker_limit(worker);
 	r = worker->run(worker->context, &call, &err);
 	if (r < 0) {
 		err.code = r;
@@ -85,10 +106,12 @@ struct watch {
 	struct worker_result *result;
 	pid_t pid;
 	int fd;
-	volatile sig_atomic_t *cancel;
+	struct worker_shared *shared;
 	uint64_t started_ms;
+	uint64_t pressed_ms; /* when its time was up; 0: it is not */
+	struct movement movement;
 	bool has_ended;
-	bool is_cancelled, is_killed;
+	bool is_stalled, is_killed;
 	int status;
 	bool said_why;
 };
@@ -98,6 +121,7 @@ static void watch_take(struct watch *watch, struct message *message)
 	struct worker_result *result = watch->result;
 
 	message->text[sizeof(message->text) - 1] = '\0';
+	movement_note(&watch->movement);
 	switch (message->kind) {
 	case MESSAGE_LOG:
 		log_at(watch->worker->log, (enum log_level)message->value, "%s",
@@ -155,35 +179,51 @@ static void watch_reap(struct watch *watch)
 /* The next thing to do about a worker whose time is up. False: give it up. */
 static bool watch_press(struct watch *watch)
 {
-	uint64_t elapsed = console_now_ms() - watch->started_ms;
-	uint64_t timeout = watch->worker->timeout_ms, grace = watch->worker->grace_ms;
+	const struct worker *worker = watch->worker;
+	uint64_t now = console_now_ms(), pressed;
 
-	if (elapsed >= timeout && !watch->is_cancelled) {
-		watch->is_cancelled = true;
-		*watch->cancel = 1;
+	if (!watch->pressed_ms && worker->stall_ms &&
+	    movement_idle_ms(&watch->movement) >= worker->stall_ms)
+		watch->is_stalled = true;
+	if (!watch->pressed_ms &&
+	    (watch->is_stalled || now - watch->started_ms >= worker->timeout_ms)) {
+		watch->pressed_ms = now;
+		watch->shared->cancel = 1;
 	}
-	if (elapsed >= timeout + grace && !watch->is_killed) {
+	if (!watch->pressed_ms)
+		return true;
+	pressed = now - watch->pressed_ms;
+	if (pressed >= worker->grace_ms && !watch->is_killed) {
 		watch->is_killed = true;
 		kill(-watch->pid, SIGKILL);
 		kill(watch->pid, SIGKILL);
 	}
-	return elapsed < timeout + 2 * grace + WORKER_TICK_MS;
+	return pressed < 2 * (uint64_t)worker->grace_ms + WORKER_TICK_MS;
+}
+
+/* How the end came that was not its own. */
+static void watch_why(const struct watch *watch, const char *more, char *ret, size_t size)
+{
+	if (watch->is_stalled)
+		snprintf(ret, size, "nothing moved for %u s%s",
+			 watch->worker->stall_ms / 1000, more);
+	else
+		snprintf(ret, size, "no end after %u s%s",
+			 watch->worker->timeout_ms / 1000, more);
 }
 
 static void watch_judge(struct watch *watch)
 {
 	struct worker_result *result = watch->result;
-	uint64_t seconds = watch->worker->timeout_ms / 1000;
+	enum worker_end late = watch->is_stalled ? WORKER_STALLED : WORKER_TIMED_OUT;
 
 	if (!watch->has_ended) {
 		result->end = WORKER_STUCK;
-		snprintf(result->why, sizeof(result->why),
-			 "no end after %llu s, and it can't be killed",
-			 (unsigned long long)seconds);
+		watch_why(watch, ", and it can't be killed", result->why,
+			  sizeof(result->why));
 	} else if (watch->is_killed) {
-		result->end = WORKER_TIMED_OUT;
-		snprintf(result->why, sizeof(result->why), "no end after %llu s",
-			 (unsigned long long)seconds);
+		result->end = late;
+		watch_why(watch, "", result->why, sizeof(result->why));
 	} else if (WIFSIGNALED(watch->status)) {
 		result->end = WORKER_CRASHED;
 		snprintf(result->why, sizeof(result->why), "ended by signal %d (%s)%s",
@@ -191,7 +231,7 @@ static void watch_judge(struct watch *watch)
 			 WTERMSIG(watch->status) == SIGKILL ? ": no memory was left?"
 							    : "");
 	} else if (watch->said_why) {
-		result->end = watch->is_cancelled ? WORKER_TIMED_OUT : WORKER_FAILED;
+		result->end = watch->pressed_ms ? late : WORKER_FAILED;
 	} else if (WEXITSTATUS(watch->status) != 0) {
 		result->end = WORKER_CRASHED;
 		snprintf(result->why, sizeof(result->why),
@@ -204,10 +244,10 @@ static int worker_start(struct watch *watch, struct err *err)
 {
 	int fds[2];
 
-	watch->cancel = mmap(NULL, sizeof(*watch->cancel), PROT_READ | PROT_WRITE,
+	watch->shared = mmap(NULL, sizeof(*watch->shared), PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (watch->cancel == MAP_FAILED) {
-		watch->cancel = NULL;
+	if (watch->shared == MAP_FAILED) {
+		watch->shared = NULL;
 		return err_os(err, errno, "unable to share memory with a worker");
 	}
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -215,7 +255,7 @@ static int worker_start(struct watch *watch, struct err *err)
 	watch->pid = fork();
 	if (watch->pid == 0) {
 		close(fds[0]);
-		worker_main(watch->worker, fds[1], watch->cancel);
+		worker_main(watch->worker, fds[1], watch->shared);
 	}
 	close(fds[1]);
 	if (watch->pid < 0) {
@@ -238,6 +278,7 @@ void worker_run(const struct worker *worker, struct worker_result *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	watch.started_ms = console_now_ms();
+	movement_init(&watch.movement, worker->proc ? worker->proc : "/proc");
 	r = worker_start(&watch, &err);
 	if (r < 0) {
 		ret->end = WORKER_FAILED;
@@ -248,14 +289,17 @@ void worker_run(const struct worker *worker, struct worker_result *ret)
 		while (!watch.has_ended && watch_press(&watch)) {
 			watch_read(&watch, WORKER_TICK_MS);
 			watch_reap(&watch);
+			movement_look(&watch.movement, watch.pid,
+				      atomic_load(&watch.shared->beats));
 			if (worker->tick)
-				worker->tick(worker->caller);
+				worker->tick(worker->caller,
+					     movement_idle_ms(&watch.movement));
 		}
 		watch_read(&watch, 0);
 		watch_judge(&watch);
 	}
 	ret->duration_ms = console_now_ms() - watch.started_ms;
 	fd_closep(&watch.fd);
-	if (watch.cancel)
-		munmap((void *)watch.cancel, sizeof(*watch.cancel));
+	if (watch.shared)
+		munmap(watch.shared, sizeof(*watch.shared));
 }

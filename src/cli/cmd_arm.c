@@ -14,6 +14,26 @@
 
 /* ---- text ---- */
 
+static void arm_print_target(const struct orders_target *target, size_t i)
+{
+	const char *label = i == 0 ? "archive" : "or else";
+
+	if (target->kind == ORDERS_RAW)
+		printf("%-14s the partition %s (now '%s')\n", label,
+		       target->uuid[0] ? target->uuid : "that is to be made",
+		       target->device);
+	else
+		printf("%-14s '%s' on %s %s (now '%s')\n", label, target->path,
+		       target->fstype, target->uuid, target->device);
+}
+
+static const char *arm_parts(enum orders_mode mode)
+{
+	return mode == ORDERS_DMESG  ? "dmesg and report"
+	       : mode == ORDERS_MINI ? "dmesg, report and mini dump"
+				     : "dmesg, report and dump";
+}
+
 static void arm_print(const struct arm_plan *plan)
 {
 	const struct orders *orders = &plan->orders;
@@ -30,13 +50,18 @@ static void arm_print(const struct arm_plan *plan)
 	for (size_t i = 0; i < module_set_count(plan->modules); i++)
 		printf(" %s", module_set_name(plan->modules, i));
 	printf("%s\n", module_set_count(plan->modules) ? "" : " none: all is built in");
-	printf("archive        '%s' on %s %s (now '%s')\n", orders->target.path,
-	       orders->target.fstype, orders->target.uuid, orders->target.device);
+	for (size_t i = 0; i < orders->target_count; i++)
+		arm_print_target(&orders->targets[i], i);
+	if (plan->hooks.hook_count)
+		printf("hooks          %zu, with %zu files that they need\n",
+		       plan->hooks.hook_count,
+		       plan->hooks.count - plan->hooks.hook_count);
+	if (orders->watchdog_timeout_s)
+		printf("watchdog       '%s', %u s\n", plan->watchdog.identity,
+		       orders->watchdog_timeout_s);
 	printf("memory         %s reserved, at most %s needed\n", reserved, needed);
 	printf("command line   %s\n", text_get(&plan->cmdline));
-	printf("after a panic  %s, then %s\n",
-	       orders->mode == ORDERS_DMESG ? "dmesg and report"
-					    : "dmesg, report and dump",
+	printf("after a panic  %s, then %s\n", arm_parts(orders->mode),
 	       orders_end_name(orders->end));
 }
 
@@ -101,7 +126,7 @@ static int arm_do(struct cli *cli, bool is_dry_run, struct err *err)
 
 	if (!armed)
 		return err_nomem(err);
-	r = arm_plan_make(&cli->config, &cli->log, &plan, err);
+	r = arm_plan_make(&cli->config, is_dry_run, &cli->log, &plan, err);
 	if (r == 0)
 		r = is_dry_run
 			    ? arm_plan_describe(plan, armed, err)

@@ -10,9 +10,11 @@
 
 #include "archive/archive.h"
 #include "archive/pstore.h"
+#include "archive/raw_import.h"
 #include "archive/removal.h"
 #include "archive/retention.h"
 #include "cli/cli.h"
+#include "dump/flat.h"
 #include "record/field.h"
 
 #define COLLECT_SCHEMA_VERSION 1
@@ -31,6 +33,8 @@ struct collected {
 	size_t crash_count; /* in the archive, at last */
 	size_t new_count;   /* lines that were written */
 	size_t removed_count;
+	size_t raw_count; /* taken over from partitions */
+	bool is_cut;	  /* the last crash's capture did not end */
 };
 
 /* ---- the result ---- */
@@ -61,6 +65,9 @@ static int collect_print_json(const struct collected *c, struct err *err)
 				   json_integer((json_int_t)c->crash_count));
 	bad |= json_object_set_new(root, "new_count",
 				   json_integer((json_int_t)c->new_count));
+	bad |= json_object_set_new(root, "raw_count",
+				   json_integer((json_int_t)c->raw_count));
+	bad |= json_object_set_new(root, "last_was_cut", json_boolean(c->is_cut));
 	bad |= json_object_set_new(root, "removed_count",
 				   json_integer((json_int_t)c->removed_count));
 	if (bad)
@@ -84,6 +91,9 @@ static void collect_print(const struct collected *c)
 		printf("%zu crash%s from pstore, %zu of them recorded already\n",
 		       pstore->made + pstore->joined,
 		       plural(pstore->made + pstore->joined), pstore->joined);
+	if (c->raw_count > 0)
+		printf("%zu crash%s from partitions\n", c->raw_count,
+		       plural(c->raw_count));
 	if (c->panic_log[0])
 		printf("%zu new crash%s noted in '%s' (%zu in '%s')\n", c->new_count,
 		       plural(c->new_count), c->panic_log, c->crash_count,
@@ -147,6 +157,61 @@ static bool collect_pstore(struct cli *cli, struct collected *c)
 	       is_good;
 }
 
+static int collect_unflatten(int in, int out, struct err *err)
+{
+	uint64_t bytes;
+
+	return flat_rearrange(in, out, &bytes, err);
+}
+
+/* The partitions that the configuration names: one that is not ours is nobody's loss. */
+static bool collect_raw(struct cli *cli, struct collected *c)
+{
+	_cleanup_fd int lock = -1;
+	bool is_good = true;
+
+	for (uint32_t i = 0; i < cli->config.target_count; i++) {
+		const char *name = cli->config.targets[i];
+		struct raw_import import = { .archive = cli->config.archive,
+					     .device = name + 4,
+					     .log = &cli->log,
+					     .unflatten = collect_unflatten };
+		struct err err = { 0 };
+		bool is_new = false;
+		int r = 0;
+
+		if (strncmp(name, "raw:", 4) != 0)
+			continue;
+		if (lock < 0)
+			r = archive_lock(cli->config.archive, &lock, &err);
+		if (r == 0)
+			r = raw_import_run(&import, &is_new, &err);
+		c->raw_count += is_new;
+		if (r < 0 && r != ERR_NOTFOUND) {
+			cli_failed(cli, &err);
+			is_good = false;
+		}
+	}
+	return is_good;
+}
+
+/* A record whose capture did not come to its end says what became of the crash kernel,
+ * and nobody else does. The last one only: those before were told at their time. */
+static void collect_tell_cut(struct cli *cli, const struct archive *archive,
+			     struct collected *c)
+{
+	const struct record *record =
+		archive->count ? archive->records[archive->count - 1] : NULL;
+
+	if (!record || !record_was_cut(record))
+		return;
+	c->is_cut = true;
+	log_warning(&cli->log,
+		    "the capture of '%s' did not end: in its step '%s' the crash kernel "
+		    "panicked, was reset, or the power was cut",
+		    record->path, record->crash.step);
+}
+
 static int collect_prune(struct cli *cli, struct archive *archive, struct collected *c,
 			 struct err *err)
 {
@@ -195,7 +260,10 @@ static int collect_run(struct cli *cli, int argc, char **argv)
 		c.pstore_source = PSTORE_PATH;
 	if (c.pstore_source)
 		is_good = collect_pstore(cli, &c);
+	is_good = collect_raw(cli, &c) && is_good;
 	r = archive_open(cli->config.archive, &cli->log, &archive, &err);
+	if (r == 0)
+		collect_tell_cut(cli, &archive, &c);
 	if (r == 0 && cli->config.panic_log[0])
 		r = archive_note(&archive, cli->config.panic_log, &c.new_count, &err);
 	if (r == 0) // not before they are noted

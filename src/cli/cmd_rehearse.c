@@ -33,6 +33,9 @@ enum {
 	OPTION_MODE,
 	OPTION_END,
 	OPTION_APPEND,
+	OPTION_TREE,
+	OPTION_QEMU,
+	OPTION_LOAD,
 	OPTION_KEEP,
 	OPTION_TIMEOUT,
 	OPTION_FIND_MINIMUM,
@@ -52,6 +55,9 @@ static const struct option options_table[] = {
 	{ "mode", required_argument, NULL, OPTION_MODE },
 	{ "end", required_argument, NULL, OPTION_END },
 	{ "append", required_argument, NULL, OPTION_APPEND },
+	{ "tree", required_argument, NULL, OPTION_TREE },
+	{ "qemu", required_argument, NULL, OPTION_QEMU },
+	{ "load", required_argument, NULL, OPTION_LOAD },
 	{ "keep", required_argument, NULL, OPTION_KEEP },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
 	{ "find-minimum", no_argument, NULL, OPTION_FIND_MINIMUM },
@@ -161,6 +167,15 @@ static int take_option(struct cli *cli, int option, struct rehearse_options *opt
 	case OPTION_APPEND:
 		options->append = optarg;
 		return 0;
+	case OPTION_TREE:
+		options->tree = optarg;
+		return 0;
+	case OPTION_QEMU:
+		options->qemu = optarg;
+		return 0;
+	case OPTION_LOAD:
+		options->load = optarg;
+		return 0;
 	case OPTION_KEEP:
 		options->keep = optarg;
 		return 0;
@@ -183,7 +198,7 @@ static int apply_overrides(struct cli *cli, const struct overrides *overrides)
 {
 	if (overrides->mode &&
 	    orders_mode_parse(overrides->mode, &cli->config.mode, NULL) < 0)
-		return cli_usage(cli, "--mode '%s' is neither full nor dmesg",
+		return cli_usage(cli, "--mode '%s' is not one of full, mini, dmesg",
 				 overrides->mode);
 	if (overrides->end &&
 	    orders_end_parse(overrides->end, &cli->config.end, NULL) < 0)
@@ -386,6 +401,9 @@ const struct command cmd_rehearse = {
 		"      --mode full|dmesg, --end reboot|poweroff|halt\n"
 		"                       instead of what the configuration says\n"
 		"      --append CMDLINE more for the first kernel's command line\n"
+		"      --tree DIR       files that are on the machine's disk, too\n"
+		"      --load MODULES   more modules for the first system, between blanks\n"
+		"      --qemu ARGUMENTS more for QEMU, between blanks\n"
 		"      --keep DIR       keep record and console log there: new, or empty\n"
 		"      --timeout S      give up after that; default 300\n"
 		"      --find-minimum   search the smallest reservation that works\n"

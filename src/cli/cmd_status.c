@@ -74,8 +74,9 @@ static void status_print_state(const struct armed *state)
 	printf("archive        '%s' on %s %s (then '%s')\n", state->target.path,
 	       state->target.fstype, state->target.uuid, state->target.device);
 	printf("after a panic  %s, then %s\n",
-	       state->mode == ORDERS_DMESG ? "dmesg and report"
-					   : "dmesg, report and dump",
+	       state->mode == ORDERS_DMESG  ? "dmesg and report"
+	       : state->mode == ORDERS_MINI ? "dmesg, report and mini dump"
+					    : "dmesg, report and dump",
 	       orders_end_name(state->end));
 	printf("command line   %s\n", state->cmdline);
 	printf("loaded by      %s\n", state->method);

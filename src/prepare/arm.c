@@ -28,6 +28,7 @@ void arm_plan_free(struct arm_plan *plan)
 	if (!plan)
 		return;
 	module_set_free(plan->modules);
+	hook_files_done(&plan->hooks);
 	orders_done(&plan->orders);
 	text_done(&plan->cmdline);
 	if (plan->image_fd >= 0)
@@ -72,11 +73,24 @@ static int plan_kernel(struct arm_plan *plan, const struct config *config,
 	return 0;
 }
 
+static int plan_target_modules(struct arm_plan *plan, bool is_other,
+			       const struct log *log, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->target_count; i++)
+		r = target_add_modules(&plan->targets[i], is_other, plan->modules, log,
+				       err);
+	return r;
+}
+
 static int plan_modules(struct arm_plan *plan, const struct config *config,
 			const char *release, const struct log *log, struct err *err)
 {
 	char directory[PATH_MAX];
 	bool is_other = strcmp(plan->kernel.release, release) != 0;
+	struct err why = { 0 };
+	size_t before;
 	int r;
 
 	if (config->modules[0])
@@ -86,8 +100,65 @@ static int plan_modules(struct arm_plan *plan, const struct config *config,
 			 plan->kernel.release);
 	r = module_set_new(directory, &plan->modules, err);
 	if (r == 0)
-		r = target_add_modules(&plan->target, is_other, plan->modules, log, err);
-	return r;
+		r = plan_target_modules(plan, is_other, log, err);
+	if (r < 0 || !plan->watchdog.name[0])
+		return r;
+	before = module_set_count(plan->modules);
+	if (watchdog_device_add_modules(&plan->watchdog, plan->modules, &why) < 0) {
+		log_warning(log, "no watchdog in the crash kernel: %s", err_text(&why));
+		return 0;
+	}
+	// Behind all others: they are loaded by who opens the device then.
+	plan->orders.watchdog_module_count =
+		(uint32_t)(module_set_count(plan->modules) - before);
+	plan->orders.watchdog_timeout_s = config->watchdog_timeout_s;
+	return 0;
+}
+
+/* The archive's target, and those that come after it. One that can't be is a warning, as
+ * long as there is another. */
+static int plan_targets(struct arm_plan *plan, const struct config *config, bool is_dry,
+			const struct log *log, struct err *err)
+{
+	struct err why = { 0 }, first = { 0 };
+
+	if (target_find("", config->archive, &plan->targets[0], &first) == 0)
+		plan->target_count = 1;
+	for (uint32_t i = 0; i < config->target_count; i++) {
+		const char *name = config->targets[i];
+		struct target *target = &plan->targets[plan->target_count];
+		int r = strncmp(name, "raw:", 4) == 0
+				? target_find_raw("", name + 4, !is_dry, target, &why)
+				: target_find("", name, target, &why);
+
+		if (r < 0)
+			log_warning(log, "target '%s' is left out: %s", name,
+				    err_text(&why));
+		else
+			plan->target_count++;
+	}
+	if (plan->target_count == 0) {
+		if (err)
+			*err = first;
+		return first.code;
+	}
+	if (first.code)
+		log_warning(log, "%s; the next target is the first", err_text(&first));
+	return 0;
+}
+
+/* What lies lowest comes first; two targets may share it. */
+static void plan_devices(const struct target *target, struct orders *orders)
+{
+	for (size_t i = target->stack_count; i-- > 0;) {
+		const struct orders_device *device = &target->stack[i];
+		bool is_known = false;
+
+		for (size_t j = 0; j < orders->device_count; j++)
+			is_known |= strcmp(orders->devices[j].name, device->name) == 0;
+		if (!is_known && orders->device_count < ORDERS_DEVICES_MAX)
+			orders->devices[orders->device_count++] = *device;
+	}
 }
 
 static void plan_orders(struct arm_plan *plan, const struct config *config,
@@ -97,7 +168,17 @@ static void plan_orders(struct arm_plan *plan, const struct config *config,
 
 	orders->mode = config->mode;
 	orders->end = config->end;
-	orders->target = plan->target.where;
+	for (size_t i = 0; i < plan->target_count; i++)
+		orders->targets[i] = plan->targets[i].where;
+	orders->target_count = plan->target_count;
+	for (size_t i = 0; i < plan->target_count; i++)
+		plan_devices(&plan->targets[i], orders);
+	orders->size_limit_bytes = config->size_limit_bytes;
+	orders->makes_room = config->makes_room;
+	orders->stall_timeout_s = config->stall_timeout_s;
+	orders->loop_crashes = config->loop_crashes;
+	orders->loop_s = config->loop_minutes * 60;
+	orders->console_pages_s = config->console_pages_s;
 	orders->dump_level = config->dump_level;
 	orders->codec_level = config->codec_level;
 	orders->total_timeout_s = config->total_timeout_s;
@@ -123,7 +204,7 @@ static int plan_image(struct arm_plan *plan, struct err *err)
 	if (plan->image_fd < 0)
 		return err_os(err, errno, "unable to get memory for the capture image");
 	return capture_image_write(plan->image_fd, plan->program, plan->modules,
-				   &plan->orders, &plan->image, err);
+				   &plan->hooks, &plan->orders, &plan->image, err);
 }
 
 static int plan_cmdline(struct arm_plan *plan, const struct config *config,
@@ -182,7 +263,7 @@ static int plan_sizes(struct arm_plan *plan, const struct log *log, struct err *
 	return 0;
 }
 
-int arm_plan_make(const struct config *config, const struct log *log,
+int arm_plan_make(const struct config *config, bool is_dry, const struct log *log,
 		  struct arm_plan **ret, struct err *err)
 {
 	_cleanup_arm_plan struct arm_plan *plan = calloc(1, sizeof(*plan));
@@ -204,9 +285,14 @@ int arm_plan_make(const struct config *config, const struct log *log,
 	if (r == 0)
 		r = plan_kernel(plan, config, name.release, log, err);
 	if (r == 0)
-		r = target_find("", config->archive, &plan->target, err);
+		r = plan_targets(plan, config, is_dry, log, err);
+	if (r == 0 && config->watchdog_timeout_s)
+		watchdog_device_find("", &plan->watchdog);
 	if (r == 0)
 		r = plan_modules(plan, config, name.release, log, err);
+	if (r < 0)
+		return r;
+	r = hook_files_find("", log, &plan->hooks, err);
 	if (r < 0)
 		return r;
 	plan_orders(plan, config, name.nodename);
@@ -365,7 +451,7 @@ int arm_plan_describe(const struct arm_plan *plan, struct armed *ret, struct err
 			       sizeof(ret->cmdline) - 1);
 	ret->image_bytes = plan->image.file_bytes;
 	ret->unpacked_bytes = plan->image.unpacked_bytes;
-	ret->target = plan->orders.target;
+	ret->target = plan->orders.targets[0];
 	ret->mode = plan->orders.mode;
 	ret->end = plan->orders.end;
 	ret->armed_at = time(NULL);

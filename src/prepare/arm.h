@@ -14,8 +14,10 @@
 #include "prepare/capture_image.h"
 #include "prepare/config.h"
 #include "prepare/crash_cmdline.h"
+#include "prepare/hook_files.h"
 #include "prepare/kernel_image.h"
 #include "prepare/target.h"
+#include "prepare/watchdog_device.h"
 
 /*
  * What the kernel puts beside ours into the reservation: purgatory, boot parameters, and
@@ -41,8 +43,11 @@
 struct arm_plan {
 	struct kexec_state kexec;
 	struct kernel_image kernel;
-	struct target target;
+	struct target targets[ORDERS_TARGETS_MAX]; /* the archive's, then the others */
+	size_t target_count;
+	struct watchdog_device watchdog;
 	struct module_set *modules;
+	struct hook_files hooks;
 	char program[PATH_MAX]; /* epitaph-capture */
 	struct orders orders;
 	int image_fd; /* the capture image, in memory */
@@ -59,7 +64,8 @@ static inline void arm_plan_freep(struct arm_plan **plan)
 }
 #define _cleanup_arm_plan _cleanup_(arm_plan_freep)
 
-int arm_plan_make(const struct config *config, const struct log *log,
+/* @is_dry: even a raw target that is empty stays as it is; else it gets its header. */
+int arm_plan_make(const struct config *config, bool is_dry, const struct log *log,
 		  struct arm_plan **ret, struct err *err);
 
 /* What would be remembered of it, but for checksums and method. */

@@ -179,9 +179,52 @@ static int image_add_orders(struct initramfs *image, const struct orders *orders
 	return r;
 }
 
+/* The directories on the way to @name, where they are not there yet. */
+static int image_add_way(struct initramfs *image, const char *name, struct text *made,
+			 struct err *err)
+{
+	char directory[PATH_MAX], entry[PATH_MAX + 2];
+	int r = 0;
+
+	for (const char *slash = strchr(name + 1, '/'); r == 0 && slash;
+	     slash = strchr(slash + 1, '/')) {
+		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - name - 1),
+			 name + 1);
+		snprintf(entry, sizeof(entry), "\n%s\n", directory);
+		if (strstr(text_get(made), entry))
+			continue;
+		text_add(made, "%s\n", directory);
+		r = initramfs_add_directory(image, directory, 0755, err);
+	}
+	return r;
+}
+
+static int image_add_hooks(struct initramfs *image, const struct hook_files *hooks,
+			   struct err *err)
+{
+	_cleanup_text struct text made = { 0 };
+	int r = 0;
+
+	text_add(&made, "\ndev\netc\netc/epitaph\nproc\nsys\ntarget\ntmp\nmodules\n");
+	for (size_t i = 0; hooks && r == 0 && i < hooks->count; i++) {
+		const struct hook_file *file = &hooks->files[i];
+		_cleanup_free char *data = NULL;
+		size_t size;
+
+		r = file_read(AT_FDCWD, file->source, HOOK_PROGRAM_BYTES, &data, &size,
+			      err);
+		if (r == 0)
+			r = image_add_way(image, file->name, &made, err);
+		if (r == 0)
+			r = initramfs_add_file(image, &file->name[1], file->mode, data,
+					       size, err);
+	}
+	return r < 0 ? r : text_check(&made, err);
+}
+
 int capture_image_write(int fd, const char *program, const struct module_set *modules,
-			struct orders *orders, struct capture_image_size *ret,
-			struct err *err)
+			const struct hook_files *hooks, struct orders *orders,
+			struct capture_image_size *ret, struct err *err)
 {
 	_cleanup_initramfs struct initramfs *image = NULL;
 	uint64_t unpacked = 0;
@@ -194,6 +237,8 @@ int capture_image_write(int fd, const char *program, const struct module_set *mo
 		r = image_add_program(image, program, err);
 	for (size_t i = 0; r == 0 && i < module_set_count(modules); i++)
 		r = image_add_module(image, modules, i, orders, err);
+	if (r == 0)
+		r = image_add_hooks(image, hooks, err);
 	if (r == 0)
 		r = image_add_orders(image, orders, err);
 	if (r == 0)

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "prepare/hook_files.h"
 #include "prepare/module_set.h"
 #include "record/orders.h"
 
@@ -40,9 +41,9 @@ int capture_image_find_program(const char *name, char ret[static PATH_MAX],
 int capture_image_read_program(const char *path, uint8_t **ret, size_t *ret_size,
 			       struct err *err);
 
-/* Writes the image to @fd; fills the list of modules in @orders. */
+/* Writes the image to @fd; fills the list of modules in @orders. @hooks may be NULL. */
 int capture_image_write(int fd, const char *program, const struct module_set *modules,
-			struct orders *orders, struct capture_image_size *ret,
-			struct err *err);
+			const struct hook_files *hooks, struct orders *orders,
+			struct capture_image_size *ret, struct err *err);
 
 #endif

@@ -26,6 +26,7 @@ enum value_type {
 	VALUE_MODE,
 	VALUE_END,
 	VALUE_CODEC,
+	VALUE_TARGET, /* given again: one more */
 };
 
 struct config_key {
@@ -60,8 +61,24 @@ static const struct config_key config_keys[] = {
 	  ORDERS_TIMEOUT_MAX_S },
 	{ "capture", "dump_timeout", VALUE_U32, STEP(ORDERS_STEP_DUMP), 0, 1,
 	  ORDERS_TIMEOUT_MAX_S },
+	{ "capture", "mini_timeout", VALUE_U32, STEP(ORDERS_STEP_MINI), 0, 1,
+	  ORDERS_TIMEOUT_MAX_S },
+	{ "capture", "hook_timeout", VALUE_U32, STEP(ORDERS_STEP_HOOK), 0, 1,
+	  ORDERS_TIMEOUT_MAX_S },
 	{ "capture", "timeout", VALUE_U32, AT(total_timeout_s), 0, 1,
 	  ORDERS_TIMEOUT_MAX_S },
+	{ "capture", "stall_timeout", VALUE_U32, AT(stall_timeout_s), 0, 1,
+	  ORDERS_TIMEOUT_MAX_S },
+	{ "capture", "target", VALUE_TARGET, 0 },
+	{ "capture", "size_limit", VALUE_SIZE, AT(size_limit_bytes) },
+	{ "capture", "make_room", VALUE_BOOL, AT(makes_room) },
+	{ "capture", "loop_crashes", VALUE_U32, AT(loop_crashes), 0, 0, ORDERS_LOOP_MAX },
+	{ "capture", "loop_minutes", VALUE_U32, AT(loop_minutes), 0, 1,
+	  ORDERS_LOOP_MAX_S / 60 },
+	{ "capture", "console_pages", VALUE_U32, AT(console_pages_s), 0, 0,
+	  ORDERS_PAGES_MAX_S },
+	{ "capture", "watchdog", VALUE_U32, AT(watchdog_timeout_s), 0, 0,
+	  ORDERS_WATCHDOG_MAX_S },
 	{ "capture", "log_lines", VALUE_U32, AT(log_tail_lines), 0, 1,
 	  ORDERS_LOG_LINES_MAX },
 	{ "kernel", "image", VALUE_PATH_EMPTY, STRING(kernel) },
@@ -80,6 +97,8 @@ static const struct {
 	{ "snappy", 0, 0, 0 }, { "none", 0, 0, 0 },
 };
 
+#define CONFIG_WATCHDOG_S 60
+
 void config_init(struct config *config)
 {
 	struct orders orders;
@@ -93,7 +112,12 @@ void config_init(struct config *config)
 		.end = orders.end,
 		.dump_level = orders.dump_level,
 		.codec_level = orders.codec_level,
+		.makes_room = orders.makes_room,
 		.total_timeout_s = orders.total_timeout_s,
+		.stall_timeout_s = orders.stall_timeout_s,
+		.loop_crashes = orders.loop_crashes,
+		.loop_minutes = orders.loop_s / 60,
+		.watchdog_timeout_s = CONFIG_WATCHDOG_S,
 		.log_tail_lines = orders.log_tail_lines,
 		.panic_timeout_s = 10,
 		.panic_on_oops = true,
@@ -208,6 +232,23 @@ static int value_string(const struct config_key *key, const char *text, char *re
 	return 0;
 }
 
+static int value_target(const char *text, struct config *config, struct err *err)
+{
+	const char *path = strncmp(text, "raw:", 4) == 0 ? text + 4 : text;
+
+	if (path[0] != '/')
+		return err_set(err, ERR_INVALID,
+			       "is neither an absolute path nor raw:/dev/...");
+	if (config->target_count >= CONFIG_TARGETS_MAX)
+		return err_set(err, ERR_LIMIT, "is one more than %d further targets",
+			       CONFIG_TARGETS_MAX);
+	if (strlen(text) >= sizeof(config->targets[0]))
+		return err_set(err, ERR_LIMIT, "is too long");
+	snprintf(config->targets[config->target_count++], sizeof(config->targets[0]),
+		 "%s", text);
+	return 0;
+}
+
 static int value_set(const struct config_key *key, const char *text,
 		     struct config *config, struct err *err)
 {
@@ -233,13 +274,15 @@ static int value_set(const struct config_key *key, const char *text,
 		return r;
 	case VALUE_MODE:
 		r = orders_mode_parse(text, at, NULL);
-		return r < 0 ? err_set(err, r, "is neither full nor dmesg") : 0;
+		return r < 0 ? err_set(err, r, "is not one of full, mini, dmesg") : 0;
 	case VALUE_END:
 		r = orders_end_parse(text, at, NULL);
 		return r < 0 ? err_set(err, r, "is not one of reboot, poweroff, halt")
 			     : 0;
 	case VALUE_CODEC:
 		return value_codec(text, config, err);
+	case VALUE_TARGET:
+		return value_target(text, config, err);
 	}
 	return err_set(err, ERR_INVALID, "has no known type");
 }

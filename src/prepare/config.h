@@ -16,7 +16,8 @@
 #include "base/log.h"
 #include "record/orders.h"
 
-#define CONFIG_PATH "/etc/epitaph.conf"
+#define CONFIG_PATH	   "/etc/epitaph.conf"
+#define CONFIG_TARGETS_MAX (ORDERS_TARGETS_MAX - 1)
 
 struct config {
 	char archive[PATH_MAX];	  /* [archive] path = /var/crash */
@@ -30,13 +31,24 @@ struct config {
 	int dump_level;		  /* [capture] level = 31 */
 	char codec[16]; /* [capture] codec = zstd[:N] | zlib | lzo | snappy | none */
 	int codec_level;
-	uint32_t step_timeout_s[4]; /* [capture] target_timeout=60 dmesg_timeout=60
-				       report_timeout=60 dump_timeout=1800 */
-	uint32_t total_timeout_s;   /* [capture] timeout = 3600 */
-	uint32_t log_tail_lines;    /* [capture] log_lines = 40 */
-	char kernel[PATH_MAX];	    /* [kernel] image = (empty: the running kernel's) */
-	char modules[PATH_MAX];	    /* [kernel] modules = /lib/modules/RELEASE */
-	char cmdline_append[2048];  /* [kernel] cmdline_append = */
+	/* [capture] target = PATH or raw:DEVICE: after [archive] path; may be repeated */
+	char targets[CONFIG_TARGETS_MAX][PATH_MAX];
+	uint32_t target_count;
+	uint64_t size_limit_bytes; /* [capture] size_limit = 0: none */
+	bool makes_room;	   /* [capture] make_room = yes */
+	/* [capture] target_timeout=60 dmesg_timeout=60 report_timeout=60
+	 * mini_timeout=120 dump_timeout=1800 hook_timeout=30 */
+	uint32_t step_timeout_s[ORDERS_STEP_COUNT];
+	uint32_t total_timeout_s;    /* [capture] timeout = 3600 */
+	uint32_t stall_timeout_s;    /* [capture] stall_timeout = 120 */
+	uint32_t loop_crashes;	     /* [capture] loop_crashes = 5; 0: never */
+	uint32_t loop_minutes;	     /* [capture] loop_minutes = 60 */
+	uint32_t console_pages_s;    /* [capture] console_pages = 0: none */
+	uint32_t watchdog_timeout_s; /* [capture] watchdog = 60; 0: none */
+	uint32_t log_tail_lines;     /* [capture] log_lines = 40 */
+	char kernel[PATH_MAX];	     /* [kernel] image = (empty: the running kernel's) */
+	char modules[PATH_MAX];	     /* [kernel] modules = /lib/modules/RELEASE */
+	char cmdline_append[2048];   /* [kernel] cmdline_append = */
 	uint32_t panic_timeout_s; /* [kernel] panic = 10: the crash kernel's own panic= */
 	bool panic_on_oops;	  /* [panic] panic_on_oops = yes */
 };

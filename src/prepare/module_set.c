@@ -159,6 +159,17 @@ int module_set_add(struct module_set *set, const char *lookup, struct err *err)
 	return r < 0 ? err_in(err, r, "module '%s'", lookup) : 0;
 }
 
+bool module_set_is_below(struct module_set *set, const char *name, const char *part)
+{
+	_cleanup_(kmod_module_free) struct kmod_module *module = NULL;
+	const char *path;
+
+	if (kmod_module_new_from_name(set->kmod, name, &module) < 0)
+		return false;
+	path = kmod_module_get_path(module);
+	return path && strstr(path, part);
+}
+
 size_t module_set_count(const struct module_set *set)
 {
 	return set->count;

@@ -10,6 +10,7 @@
 #ifndef PREPARE_MODULE_SET_H
 #define PREPARE_MODULE_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@ static inline void module_set_freep(struct module_set **set)
  * An alias may mean several. ERR_NOTFOUND if it is neither in the tree nor built in.
  */
 int module_set_add(struct module_set *set, const char *lookup, struct err *err);
+
+/* Is there a module of that name, with @part in its path? Adds nothing. */
+bool module_set_is_below(struct module_set *set, const char *name, const char *part);
 
 size_t module_set_count(const struct module_set *set);
 /* "virtio_blk", and the path of its file; borrowed. */

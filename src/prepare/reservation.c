@@ -24,6 +24,7 @@ static int image_measure(const char *root, const struct kernel_image *kernel,
 	_cleanup_free struct target *target = calloc(1, sizeof(*target));
 	char directory[PATH_MAX], program[PATH_MAX];
 	_cleanup_fd int fd = -1;
+	struct hook_files hooks;
 	struct orders orders;
 	int r;
 
@@ -46,10 +47,15 @@ static int image_measure(const char *root, const struct kernel_image *kernel,
 	fd = memfd_create("capture.img", MFD_CLOEXEC);
 	if (fd < 0)
 		return err_os(err, errno, "unable to get memory for the capture image");
+	r = hook_files_find(root, log, &hooks, err);
+	if (r < 0)
+		return r;
 	orders_init(&orders);
-	orders.target = target->where;
-	r = capture_image_write(fd, program, modules, &orders, ret, err);
+	orders.targets[0] = target->where;
+	orders.target_count = 1;
+	r = capture_image_write(fd, program, modules, &hooks, &orders, ret, err);
 	orders_done(&orders);
+	hook_files_done(&hooks);
 	return r;
 }
 

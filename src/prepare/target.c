@@ -14,8 +14,10 @@
 
 #include "base/fd.h"
 #include "prepare/mount_table.h"
+#include "record/raw.h"
 
-#define SUPPORTED "ext4 (ext3, ext2), xfs, btrfs and vfat on a disk or partition"
+#define SUPPORTED \
+	"ext4 (ext3, ext2), xfs, btrfs and vfat on a disk or partition, LVM (linear) or MD"
 
 /* ext4's driver reads ext2 and ext3 too, and goes by their names. */
 static const struct file_system {
@@ -140,8 +142,8 @@ static int device_refuse(const char *sysfs, const char *device, struct err *err)
 	static const struct {
 		const char *name, *what;
 	} kinds[] = {
-		{ "dm", "device-mapper (LVM, LUKS or multipath)" },
-		{ "md", "md (software RAID)" },
+		{ "dm", "a partition of a device of device-mapper" },
+		{ "md", "a partition of md (software RAID)" },
 		{ "loop", "a loop device" },
 		{ "bcache", "bcache" },
 	};
@@ -277,6 +279,51 @@ static int target_walk_nvme(const char *devices, const char *sysfs, struct targe
 	return r;
 }
 
+/*
+ * From @start down to the disks: what is made by software is told in the stack, what lies
+ * below it is looked at in turn. No recursion, and never more than the limits.
+ */
+static int target_walk_down(const char *root, const char *devices, const char *start,
+			    struct target *target, struct err *err)
+{
+	_cleanup_free struct device_stack *stack = calloc(1, sizeof(*stack));
+	_cleanup_free char(*queue)[PATH_MAX] =
+		calloc(DEVICE_STACK_MAX * DEVICE_STACK_MEMBERS + 1, PATH_MAX);
+	size_t count = 1;
+	char name[64];
+	int r = 0;
+
+	if (!stack || !queue)
+		return err_nomem(err);
+	snprintf(queue[0], PATH_MAX, "%s", start);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (!device_stack_is(queue[i])) {
+			r = device_name(queue[i], name, sizeof(name), err);
+			if (r == 0)
+				r = device_refuse(queue[i], name, err);
+			if (r == 0)
+				r = strstr(queue[i], "/nvme-subsystem/")
+					    ? target_walk_nvme(devices, queue[i], target,
+							       err)
+					    : target_walk(devices, queue[i], target, err);
+			continue;
+		}
+		if (target->stack_count >= DEVICE_STACK_MAX)
+			return err_set(err, ERR_LIMIT,
+				       "more than %d devices are made by software",
+				       DEVICE_STACK_MAX);
+		r = device_stack_read(root, queue[i], stack, err);
+		if (r < 0)
+			return r;
+		target->stack[target->stack_count] = stack->device;
+		memcpy(target->stack_modules[target->stack_count++], stack->modules,
+		       sizeof(stack->modules));
+		for (size_t j = 0; j < stack->member_count; j++)
+			snprintf(queue[count++], PATH_MAX, "%s", stack->members[j]);
+	}
+	return r;
+}
+
 static int target_find_devices(const char *root, struct target *target, struct err *err)
 {
 	char link[PATH_MAX], path[PATH_MAX], devices[PATH_MAX], real[PATH_MAX];
@@ -296,13 +343,7 @@ static int target_find_devices(const char *root, struct target *target, struct e
 		return err_set(err, ERR_CORRUPT, "'%s' leads out of '%s'", path, devices);
 	memcpy(target->sysfs_path, real, sizeof(real));
 	r = device_name(real, target->where.device, sizeof(target->where.device), err);
-	if (r == 0)
-		r = device_refuse(real, target->where.device, err);
-	if (r < 0)
-		return r;
-	if (strstr(real, "/nvme-subsystem/"))
-		return target_walk_nvme(devices, real, target, err);
-	return target_walk(devices, real, target, err);
+	return r < 0 ? r : target_walk_down(root, devices, real, target, err);
 }
 
 /* ---- the file system ---- */
@@ -449,6 +490,76 @@ int target_find(const char *root, const char *archive, struct target *ret,
 	return 0;
 }
 
+/* ---- a partition ---- */
+
+/* What libblkid knows, by name; no more than that is asked of it. */
+static int raw_refuse_known(const char *path, struct err *err)
+{
+	_cleanup_(probe_freep) blkid_probe probe = blkid_new_probe_from_filename(path);
+	const char *type = "something unknown";
+
+	if (!probe)
+		return err_os(err, errno, "unable to open the device '%s'", path);
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE);
+	blkid_probe_enable_partitions(probe, 1);
+	if (blkid_do_safeprobe(probe) == 0 &&
+	    blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0)
+		blkid_probe_lookup_value(probe, "PTTYPE", &type, NULL);
+	return err_set(err, ERR_REFUSED,
+		       "'%s' is not empty: it holds %s. If nobody wants that any more, "
+		       "clear it, as with `wipefs -a` and `blkdiscard -z`",
+		       path, type);
+}
+
+static int raw_prepare(const char *path, bool may_make, struct orders_target *where,
+		       struct err *err)
+{
+	_cleanup_raw struct raw raw = { .fd = -1 };
+	bool is_empty = false;
+	int r = raw_open(path, may_make, &raw, err);
+
+	if (r == ERR_NOTFOUND) {
+		r = raw_is_empty(&raw, &is_empty, err);
+		if (r == 0 && !is_empty)
+			r = raw_refuse_known(path, err);
+		if (r == 0 && may_make)
+			r = raw_make(&raw, err);
+	}
+	if (r == 0)
+		snprintf(where->uuid, sizeof(where->uuid), "%s", raw.header.uuid);
+	return r;
+}
+
+int target_find_raw(const char *root, const char *device, bool may_make,
+		    struct target *ret, struct err *err)
+{
+	_cleanup_free struct target *target = calloc(1, sizeof(*target));
+	char path[PATH_MAX];
+	struct stat st;
+	int r;
+
+	if (!target)
+		return err_nomem(err);
+	target->where.kind = ORDERS_RAW;
+	r = path_join(path, err, root, device);
+	if (r == 0 && stat(path, &st) < 0)
+		r = err_os(err, errno, "unable to look at '%s'", path);
+	if (r == 0 && !S_ISBLK(st.st_mode))
+		r = err_set(err, ERR_INVALID, "'%s' is no block device", path);
+	if (r < 0)
+		return r;
+	target->device_major = major(st.st_rdev);
+	target->device_minor = minor(st.st_rdev);
+	r = target_find_devices(root, target, err);
+	if (r == 0)
+		r = raw_prepare(path, may_make, &target->where, err);
+	if (r < 0)
+		return err_in(err, r, "the raw target '%s'", device);
+	*ret = *target;
+	return 0;
+}
+
 /* ---- modules ---- */
 
 /* A driver without a module is built into the running kernel, and so is what it needs. */
@@ -488,8 +599,17 @@ int target_add_modules(const struct target *target, bool is_other_kernel,
 		if (r < 0)
 			return err_in(err, r, "modules for '%s'", target->where.device);
 	}
-	for (size_t i = 0;
-	     i < ARRAY_SIZE(file_system->lookups) && file_system->lookups[i]; i++) {
+	for (size_t i = 0; i < 2 * target->stack_count; i++) {
+		const char *module = target->stack_modules[i / 2][i % 2];
+
+		r = module[0] ? module_set_add(set, module, err) : 0;
+		if (r < 0)
+			return err_in(err, r, "modules for '%s'",
+				      target->stack[i / 2].name);
+	}
+	for (size_t i = 0; file_system && i < ARRAY_SIZE(file_system->lookups) &&
+			   file_system->lookups[i];
+	     i++) {
 		r = module_set_add(set, file_system->lookups[i], err);
 		if (r == ERR_NOTFOUND && i > 0)
 			continue;

@@ -23,7 +23,7 @@ static const struct crash_string {
 	}
 	CRASH_STRING(source),	CRASH_STRING(cause),   CRASH_STRING(title),
 	CRASH_STRING(host),	CRASH_STRING(machine), CRASH_STRING(kernel_release),
-	CRASH_STRING(build_id), CRASH_STRING(boot_id),
+	CRASH_STRING(build_id), CRASH_STRING(boot_id), CRASH_STRING(step),
 #undef CRASH_STRING
 };
 
@@ -60,6 +60,8 @@ static json_t *meta_part_json(const struct record_part_meta *part)
 	if (part->state != RECORD_COMPLETE)
 		r |= json_object_set_new(object, "reason",
 					 field_new_string(part->reason));
+	if (part->note[0])
+		r |= json_object_set_new(object, "note", field_new_string(part->note));
 	if (part->state != RECORD_ABSENT) {
 		r |= json_object_set_new(object, "file", field_new_string(part->file));
 		r |= json_object_set_new(object, "size_bytes",
@@ -146,6 +148,9 @@ static int meta_parse_part(const json_t *object, struct record_part_meta *ret,
 	if (strcmp(state, record_state_name(ret->state)) != 0)
 		return err_set(err, ERR_CORRUPT, "the state '%s' is not known", state);
 	r = field_string(object, "reason", false, ret->reason, sizeof(ret->reason), err);
+	if (r == 0)
+		r = field_string(object, "note", false, ret->note, sizeof(ret->note),
+				 err);
 	if (r == 0)
 		r = field_string(object, "checksum", true, ret->checksum,
 				 sizeof(ret->checksum), err);

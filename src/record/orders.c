@@ -6,15 +6,18 @@
 #include <string.h>
 
 #include "record/field.h"
+#include "record/orders_device.h"
 
 /* Of zstd, whose range is the widest: negative levels are its fast ones. */
 #define ORDERS_CODEC_LEVEL_MIN (-100)
 #define ORDERS_CODEC_LEVEL_MAX 22
 
-static const char *const mode_names[] = { "full", "dmesg" };
+static const char *const mode_names[] = { "full", "dmesg", "mini" };
 static const char *const end_names[] = { "reboot", "poweroff", "halt" };
 static const char *const codec_names[] = { "zstd", "zlib", "lzo", "snappy", "none" };
-static const char *const step_names[] = { "target", "dmesg", "report", "dump" };
+static const char *const kind_names[] = { "file system", "raw" };
+static const char *const step_names[ORDERS_STEP_COUNT] = { "target", "dmesg", "report",
+							   "mini",   "dump",  "hook" };
 
 void orders_init(struct orders *orders)
 {
@@ -27,8 +30,14 @@ void orders_init(struct orders *orders)
 		.step_timeout_s = { [ORDERS_STEP_TARGET] = 60,
 				    [ORDERS_STEP_DMESG] = 60,
 				    [ORDERS_STEP_REPORT] = 60,
-				    [ORDERS_STEP_DUMP] = 1800 },
+				    [ORDERS_STEP_MINI] = 120,
+				    [ORDERS_STEP_DUMP] = 1800,
+				    [ORDERS_STEP_HOOK] = 30 },
 		.total_timeout_s = 3600,
+		.stall_timeout_s = 120,
+		.makes_room = true,
+		.loop_crashes = 5,
+		.loop_s = 3600,
 		.log_tail_lines = 40,
 	};
 }
@@ -91,7 +100,7 @@ int orders_mode_parse(const char *name, enum orders_mode *ret, struct err *err)
 
 	if (i < 0)
 		return err_set(err, ERR_INVALID,
-			       "the mode '%s' is not one of full, dmesg", name);
+			       "the mode '%s' is not one of full, mini, dmesg", name);
 	*ret = (enum orders_mode)i;
 	return 0;
 }
@@ -114,11 +123,23 @@ static json_t *orders_target_json(const struct orders_target *target)
 	_cleanup_json json_t *object = json_object();
 	int r = 0;
 
+	r |= json_object_set_new(object, "kind", json_string(kind_names[target->kind]));
 	r |= json_object_set_new(object, "fstype", field_new_string(target->fstype));
 	r |= json_object_set_new(object, "uuid", field_new_string(target->uuid));
 	r |= json_object_set_new(object, "device", field_new_string(target->device));
 	r |= json_object_set_new(object, "path", field_new_string(target->path));
 	return r ? NULL : take_ptr(object);
+}
+
+static json_t *orders_targets_json(const struct orders *orders)
+{
+	_cleanup_json json_t *array = json_array();
+	int r = 0;
+
+	for (size_t i = 0; i < orders->target_count; i++)
+		r |= json_array_append_new(array,
+					   orders_target_json(&orders->targets[i]));
+	return r ? NULL : take_ptr(array);
 }
 
 static json_t *orders_timeouts_json(const struct orders *orders)
@@ -130,6 +151,7 @@ static json_t *orders_timeouts_json(const struct orders *orders)
 		r |= json_object_set_new(object, step_names[i],
 					 json_integer(orders->step_timeout_s[i]));
 	r |= json_object_set_new(object, "total", json_integer(orders->total_timeout_s));
+	r |= json_object_set_new(object, "stall", json_integer(orders->stall_timeout_s));
 	return r ? NULL : take_ptr(object);
 }
 
@@ -151,6 +173,9 @@ static int orders_to_json(const struct orders *orders, json_t *root)
 	r |= json_object_set_new(dump, "level", json_integer(orders->dump_level));
 	r |= json_object_set_new(dump, "codec", field_new_string(orders->codec));
 	r |= json_object_set_new(dump, "codec_level", json_integer(orders->codec_level));
+	r |= json_object_set_new(dump, "size_limit",
+				 json_integer((json_int_t)orders->size_limit_bytes));
+	r |= json_object_set_new(dump, "makes_room", json_boolean(orders->makes_room));
 	r |= json_object_set_new(root, "schema_version",
 				 json_integer(ORDERS_SCHEMA_VERSION));
 	r |= json_object_set_new(root, "tool", json_string("epitaph " EPITAPH_VERSION));
@@ -159,11 +184,21 @@ static int orders_to_json(const struct orders *orders, json_t *root)
 	r |= json_object_set_new(root, "mode",
 				 json_string(orders_mode_name(orders->mode)));
 	r |= json_object_set_new(root, "end", json_string(orders_end_name(orders->end)));
-	r |= json_object_set_new(root, "target", orders_target_json(&orders->target));
+	r |= json_object_set_new(root, "targets", orders_targets_json(orders));
+	r |= json_object_set_new(root, "devices", orders_devices_json(orders));
 	r |= json_object_set_new(root, "dump", dump); // takes it, even when it fails
 	r |= json_object_set_new(root, "timeouts_s", orders_timeouts_json(orders));
 	r |= json_object_set_new(root, "log_tail_lines",
 				 json_integer(orders->log_tail_lines));
+	r |= json_object_set_new(root, "loop_crashes",
+				 json_integer(orders->loop_crashes));
+	r |= json_object_set_new(root, "loop_s", json_integer(orders->loop_s));
+	r |= json_object_set_new(root, "console_pages_s",
+				 json_integer(orders->console_pages_s));
+	r |= json_object_set_new(root, "watchdog_timeout_s",
+				 json_integer(orders->watchdog_timeout_s));
+	r |= json_object_set_new(root, "watchdog_module_count",
+				 json_integer(orders->watchdog_module_count));
 	r |= json_object_set_new(root, "modules", orders_modules_json(orders));
 	return r;
 }
@@ -172,8 +207,11 @@ static int orders_to_json(const struct orders *orders, json_t *root)
  */
 static int orders_check_paths(const struct orders *orders, struct err *err)
 {
-	if (!field_is_clean(orders->target.path))
-		return err_set(err, ERR_INVALID, "the archive's path is not clean UTF-8");
+	for (size_t i = 0; i < orders->target_count; i++) {
+		if (!field_is_clean(orders->targets[i].path))
+			return err_set(err, ERR_INVALID,
+				       "the archive's path is not clean UTF-8");
+	}
 	for (size_t i = 0; i < orders->module_count; i++) {
 		if (!field_is_clean(orders->modules[i]))
 			return err_set(err, ERR_INVALID,
@@ -233,11 +271,26 @@ static bool path_has_dotdot(const char *path)
 	return false;
 }
 
-static int orders_parse_target(const json_t *root, struct orders_target *ret,
+static int orders_parse_kind(const json_t *object, enum orders_target_kind *ret,
+			     struct err *err)
+{
+	char name[16] = "";
+	int r = field_string(object, "kind", true, name, sizeof(name), err);
+	int i = name_find(kind_names, ARRAY_SIZE(kind_names), name);
+
+	if (r < 0 || !name[0]) // without one it is a file system
+		return r;
+	if (i < 0)
+		return err_set(err, ERR_INVALID,
+			       "'kind' is '%s', neither file system nor raw", name);
+	*ret = (enum orders_target_kind)i;
+	return 0;
+}
+
+static int orders_parse_target(const json_t *object, struct orders_target *ret,
 			       struct err *err)
 {
-	const json_t *object;
-	int r = field_object(root, "target", &object, err);
+	int r = orders_parse_kind(object, &ret->kind, err);
 
 	if (r == 0)
 		r = field_string(object, "fstype", true, ret->fstype, sizeof(ret->fstype),
@@ -259,9 +312,46 @@ static int orders_parse_target(const json_t *root, struct orders_target *ret,
 	return 0;
 }
 
+static int orders_parse_targets(const json_t *root, struct orders *ret, struct err *err)
+{
+	const json_t *array = json_object_get(root, "targets");
+	size_t count = json_array_size(array);
+	int r = 0;
+
+	if (array && !json_is_array(array))
+		return err_set(err, ERR_CORRUPT, "'targets' is not an array");
+	if (count > ORDERS_TARGETS_MAX)
+		return err_set(err, ERR_LIMIT, "%zu targets, more than %d", count,
+			       ORDERS_TARGETS_MAX);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const json_t *object = json_array_get(array, i);
+
+		if (!json_is_object(object))
+			return err_set(err, ERR_CORRUPT,
+				       "'targets' holds more than objects");
+		r = orders_parse_target(object, &ret->targets[i], err);
+	}
+	if (r == 0)
+		ret->target_count = count;
+	return r;
+}
+
+static int orders_parse_bool(const json_t *object, const char *key, bool *ret,
+			     struct err *err)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (value && !json_is_boolean(value))
+		return err_set(err, ERR_CORRUPT, "'%s' is neither true nor false", key);
+	if (value)
+		*ret = json_is_true(value);
+	return 0;
+}
+
 static int orders_parse_dump(const json_t *root, struct orders *ret, struct err *err)
 {
 	const json_t *object;
+	int64_t size_limit = 0;
 	int r = field_object(root, "dump", &object, err);
 
 	if (r == 0)
@@ -276,6 +366,12 @@ static int orders_parse_dump(const json_t *root, struct orders *ret, struct err 
 	if (r == 0)
 		r = orders_parse_int(object, "codec_level", ORDERS_CODEC_LEVEL_MIN,
 				     ORDERS_CODEC_LEVEL_MAX, &ret->codec_level, err);
+	if (r == 0)
+		r = field_int(object, "size_limit", 0, INT64_MAX, &size_limit, err);
+	if (r == 0)
+		r = orders_parse_bool(object, "makes_room", &ret->makes_room, err);
+	if (r == 0)
+		ret->size_limit_bytes = (uint64_t)size_limit;
 	return r;
 }
 
@@ -290,6 +386,9 @@ static int orders_parse_timeouts(const json_t *root, struct orders *ret, struct 
 	if (r == 0)
 		r = orders_parse_u32(object, "total", 1, ORDERS_TIMEOUT_MAX_S,
 				     &ret->total_timeout_s, err);
+	if (r == 0)
+		r = orders_parse_u32(object, "stall", 1, ORDERS_TIMEOUT_MAX_S,
+				     &ret->stall_timeout_s, err);
 	return r;
 }
 
@@ -312,6 +411,29 @@ static int orders_parse_modules(const json_t *root, struct orders *ret, struct e
 				       "'modules' holds more than strings");
 		r = orders_add_module(ret, path, err);
 	}
+	return r;
+}
+
+static int orders_parse_numbers(const json_t *root, struct orders *ret, struct err *err)
+{
+	const struct {
+		const char *key;
+		uint32_t min, max, *value;
+	} numbers[] = {
+		{ "log_tail_lines", 1, ORDERS_LOG_LINES_MAX, &ret->log_tail_lines },
+		{ "loop_crashes", 0, ORDERS_LOOP_MAX, &ret->loop_crashes },
+		{ "loop_s", 1, ORDERS_LOOP_MAX_S, &ret->loop_s },
+		{ "console_pages_s", 0, ORDERS_PAGES_MAX_S, &ret->console_pages_s },
+		{ "watchdog_timeout_s", 0, ORDERS_WATCHDOG_MAX_S,
+		  &ret->watchdog_timeout_s },
+		{ "watchdog_module_count", 0, ORDERS_MODULES_MAX,
+		  &ret->watchdog_module_count },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(numbers); i++)
+		r = orders_parse_u32(root, numbers[i].key, numbers[i].min, numbers[i].max,
+				     numbers[i].value, err);
 	return r;
 }
 
@@ -342,16 +464,19 @@ static int orders_parse_root(const json_t *root, struct orders *ret, struct err 
 		r = field_string(root, "time_zone", false, ret->time_zone,
 				 sizeof(ret->time_zone), err);
 	if (r == 0)
-		r = orders_parse_u32(root, "log_tail_lines", 1, ORDERS_LOG_LINES_MAX,
-				     &ret->log_tail_lines, err);
+		r = orders_parse_numbers(root, ret, err);
 	if (r == 0)
-		r = orders_parse_target(root, &ret->target, err);
+		r = orders_parse_targets(root, ret, err);
+	if (r == 0)
+		r = orders_devices_parse(root, ret, err);
 	if (r == 0)
 		r = orders_parse_dump(root, ret, err);
 	if (r == 0)
 		r = orders_parse_timeouts(root, ret, err);
 	if (r == 0)
 		r = orders_parse_modules(root, ret, err);
+	if (r == 0 && ret->watchdog_module_count > ret->module_count)
+		r = err_set(err, ERR_INVALID, "'watchdog_module_count' is more than all");
 	return r;
 }
 

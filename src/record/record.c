@@ -267,6 +267,8 @@ static void record_weigh(const struct part_found *found,
 			memcpy(part.reason, claim->reason, sizeof(part.reason));
 		if (part.state != RECORD_ABSENT)
 			memcpy(part.checksum, claim->checksum, sizeof(part.checksum));
+		if (part.state == RECORD_COMPLETE)
+			memcpy(part.note, claim->note, sizeof(part.note));
 	}
 	if (part.state == RECORD_PARTIAL)
 		record_weigh_partial(claim, &part);
@@ -363,6 +365,8 @@ static void record_set_part(struct record *record, enum record_part part,
 	meta->duration_ms = duration_ms;
 	memcpy(meta->file, found.file, sizeof(meta->file));
 	memset(meta->reason, 0, sizeof(meta->reason));
+	if (state != RECORD_COMPLETE)
+		memset(meta->note, 0, sizeof(meta->note));
 	if (state != RECORD_COMPLETE)
 		field_clean(reason ? reason : "", meta->reason, sizeof(meta->reason));
 }
@@ -477,6 +481,41 @@ int record_part_abandon(struct record *record, enum record_part part, const char
 	}
 	record_set_part(record, part, RECORD_ABSENT, reason, duration_ms);
 	return record_save_meta(record, err);
+}
+
+int record_part_remove(struct record *record, enum record_part part, const char *reason,
+		       struct err *err)
+{
+	struct record_part_meta *meta = &record->parts[part];
+	struct record_part_meta before = *meta;
+	int r;
+
+	if (meta->state == RECORD_ABSENT || record->part_fd[part] >= 0)
+		return err_set(err, ERR_INVALID, "'%s' has no %s to be removed",
+			       record->path, record_part_key(part));
+	*meta = (struct record_part_meta){ .duration_ms = before.duration_ms };
+	field_clean(reason, meta->reason, sizeof(meta->reason));
+	r = record_save_meta(record, err);
+	if (r < 0) {
+		*meta = before;
+		return r;
+	}
+	if (unlinkat(record->dirfd, before.file, 0) < 0 && errno != ENOENT)
+		return err_os(err, errno, "unable to remove '%s/%s'", record->path,
+			      before.file);
+	return 0;
+}
+
+void record_part_note(struct record *record, enum record_part part, const char *note)
+{
+	field_clean(note, record->parts[part].note, sizeof(record->parts[part].note));
+}
+
+bool record_was_cut(const struct record *record)
+{
+	const char *step = record->crash.step;
+
+	return step[0] && strcmp(step, RECORD_STEP_END) != 0;
 }
 
 int record_part_write(struct record *record, enum record_part part, const void *data,

@@ -57,9 +57,10 @@ enum record_state {
 
 struct record_part_meta {
 	enum record_state state;
-	char reason[256];     /* "" for complete */
-	uint64_t size_bytes;  /* of the file; 0 if absent */
-	char checksum[48];    /* "xxh3-128:<32 hex digits>"; "" if absent or not made */
+	char reason[256];    /* "" for complete */
+	char note[160];	     /* of a complete one: "level 31 in place of 1: ..."; or "" */
+	uint64_t size_bytes; /* of the file; 0 if absent */
+	char checksum[48];   /* "xxh3-128:<32 hex digits>"; "" if absent or not made */
 	uint64_t duration_ms; /* that the step took */
 	char file[64];	      /* its name as found on disk, never as read; "" if absent */
 };
@@ -78,10 +79,17 @@ struct record_crash {
 	char cause[256]; /* one line */
 	char title[160];
 	char source[16];      /* "kdump", "pstore" */
+	char step[16];	      /* of the capture, as it began: see RECORD_STEP_END */
 	int64_t crash_time;   /* unix seconds, VMCOREINFO's CRASHTIME */
 	int64_t capture_time; /* unix seconds */
 	uint64_t uptime_ms;   /* of the dead kernel */
 };
+
+/*
+ * What crash.step says once capture has done all its steps. Another word, and no capture
+ * that goes on: the crash kernel died in that step, or the power was cut.
+ */
+#define RECORD_STEP_END "end"
 
 struct record {
 	char *path;	/* of the directory: absolute, without links */
@@ -146,6 +154,19 @@ int record_part_publish(struct record *record, enum record_part part,
 /* The step failed with nothing of use: removes the file, notes the reason. */
 int record_part_abandon(struct record *record, enum record_part part, const char *reason,
 			uint64_t duration_ms, struct err *err);
+
+/*
+ * Takes a published part away again, to make room for another crash's; @reason says so in
+ * meta.json first, so that nobody misses it without knowing why.
+ */
+int record_part_remove(struct record *record, enum record_part part, const char *reason,
+		       struct err *err);
+
+/* What a complete part is beside complete; into meta.json with the next change. */
+void record_part_note(struct record *record, enum record_part part, const char *note);
+
+/* Was its capture cut off? In which step: see RECORD_STEP_END. */
+bool record_was_cut(const struct record *record);
 
 /* begin + write + publish of something that is in memory. */
 int record_part_write(struct record *record, enum record_part part, const void *data,

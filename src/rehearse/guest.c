@@ -223,6 +223,28 @@ static int run_epitaph(const char *word, const char *option, const char *output,
 	return 0;
 }
 
+/* A program that the user put there; fine if there is none. */
+static int run_own(const char *path, struct err *err)
+{
+	pid_t pid;
+	int status;
+
+	if (access(path, X_OK) < 0)
+		return 0;
+	pid = fork();
+	if (pid < 0)
+		return err_os(err, errno, "unable to fork");
+	if (pid == 0) {
+		execl(path, path, (char *)NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status == 0 ? 0
+			   : err_set(err, ERR_OS, "'%s' ended with status 0x%x", path,
+				     (unsigned int)status);
+}
+
 /* Tasks of user space that a dump can be asked about; here once they have their names. */
 static int start_bystanders(struct err *err)
 {
@@ -342,7 +364,9 @@ static void first_boot(const struct job *job, struct err *err)
 	int fd, r;
 
 	say(GUEST_BOOTED);
-	r = run_epitaph("arm", NULL, NULL, err);
+	r = run_own(GUEST_BEFORE, err);
+	if (r == 0)
+		r = run_epitaph("arm", NULL, NULL, err);
 	if (r < 0)
 		return;
 	// For whoever wants to know; `arm` has said that it is armed.
@@ -396,11 +420,12 @@ static void next_boot(const struct job *job, struct err *err)
 	int r;
 
 	say(GUEST_AGAIN);
-	if (!has_record(job->archive)) {
-		err_set(err, ERR_NOTFOUND, "no record in '%s'", job->archive);
-		return;
-	}
-	r = run_epitaph("collect", NULL, NULL, err);
+	r = run_own(GUEST_AFTER, err);
+	// First: the record may still lie in pstore, or on a partition of its own.
+	if (r == 0)
+		r = run_epitaph("collect", NULL, NULL, err);
+	if (r == 0 && !has_record(job->archive))
+		r = err_set(err, ERR_NOTFOUND, "no record in '%s'", job->archive);
 	if (r == 0)
 		r = run_epitaph("list", "--json", "/run/list.json", err);
 	if (r < 0)

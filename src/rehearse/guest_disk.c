@@ -339,6 +339,41 @@ static int put_directories(const struct rehearse_options *options, const char *t
 	return r;
 }
 
+/* The user's own files, where they lie there. Links are not followed. */
+static int put_tree(const char *from, const char *tree, const char *below, int depth,
+		    struct err *err)
+{
+	char directory[PATH_MAX], source[PATH_MAX], path[PATH_MAX];
+	struct dirent *entry;
+	struct stat st;
+	DIR *dir;
+	int r = path_format(directory, err, "%s%s", from, below);
+
+	if (r == 0 && depth > TREE_DEPTH_MAX)
+		r = err_set(err, ERR_LIMIT, "'%s' is deeper than %d directories",
+			    directory, TREE_DEPTH_MAX);
+	if (r < 0)
+		return r;
+	dir = opendir(directory);
+	if (!dir)
+		return err_os(err, errno, "unable to open '%s'", directory);
+	while (r == 0 && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		r = path_format(path, err, "%s/%s", below, entry->d_name);
+		if (r == 0)
+			r = path_format(source, err, "%s%s", from, path);
+		if (r == 0 && lstat(source, &st) < 0)
+			r = err_os(err, errno, "unable to look at '%s'", source);
+		if (r == 0 && S_ISDIR(st.st_mode))
+			r = put_tree(from, tree, path, depth + 1, err);
+		else if (r == 0 && S_ISREG(st.st_mode))
+			r = tree_copy(tree, source, path, st.st_mode & 0777, err);
+	}
+	closedir(dir);
+	return r;
+}
+
 static int make_tree(const struct rehearse_options *options,
 		     const struct guest_disk *disk, const struct module_set *set,
 		     const char *tree, const char *marker, struct err *err)
@@ -359,6 +394,8 @@ static int make_tree(const struct rehearse_options *options,
 		r = put_config(options, tree, err);
 	if (r == 0)
 		r = put_job(options, tree, marker, text_get(&library_path), err);
+	if (r == 0 && options->tree)
+		r = put_tree(options->tree, tree, "", 0, err);
 	if (r == 0 && options->trigger == REHEARSE_MODULE)
 		r = tree_copy(tree, options->module, GUEST_MODULE, 0644, err);
 	return r;
@@ -440,6 +477,23 @@ static int make_initramfs(const char *path, const struct module_set *set, struct
 	return r;
 }
 
+static int add_modules(const struct rehearse_options *options, struct module_set *set,
+		       struct err *err)
+{
+	_cleanup_free char *more = strdup(options->load ? options->load : "");
+	char *word, *rest;
+	int r = more ? 0 : err_nomem(err);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(disk_modules); i++)
+		r = module_set_add(set, disk_modules[i], err);
+	if (r < 0)
+		return r;
+	for (word = strtok_r(more, " ", &rest); r == 0 && word;
+	     word = strtok_r(NULL, " ", &rest))
+		r = module_set_add(set, word, err);
+	return r;
+}
+
 int guest_disk_make(const struct rehearse_options *options, const char *work,
 		    const char *marker, struct guest_disk *disk, struct err *err)
 {
@@ -454,8 +508,8 @@ int guest_disk_make(const struct rehearse_options *options, const char *work,
 		r = path_format(disk->initrd, err, "%s/initrd", work);
 	if (r == 0)
 		r = module_set_new(disk->modules, &set, err);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(disk_modules); i++)
-		r = module_set_add(set, disk_modules[i], err);
+	if (r == 0)
+		r = add_modules(options, set, err);
 	if (r == 0)
 		r = make_initramfs(disk->initrd, set, err);
 	if (r == 0)

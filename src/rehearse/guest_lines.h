@@ -34,6 +34,11 @@
 #define GUEST_LIST   GUEST_DIR "/list.json" /* epitaph list --json, in the next boot */
 #define GUEST_MODULE GUEST_DIR "/trigger.ko"
 
+/* On the disk, where the user put them: programs that run before arming, and first in the
+ * next boot. */
+#define GUEST_BEFORE GUEST_DIR "/before"
+#define GUEST_AFTER  GUEST_DIR "/after"
+
 #define GUEST_EPITAPH "/usr/bin/epitaph"
 #define GUEST_CAPTURE "/usr/libexec/epitaph/epitaph-capture"
 

@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "rehearse/process.h"
 
-#define QEMU_ARGUMENTS_MAX 40
+#define QEMU_ARGUMENTS_MAX 80
 #define QEMU_NMI	   "nmi\n" /* to its human monitor */
 #define QEMU_ANSWERS_MAX   64
 #define QEMU_ANSWER_MS	   1000
@@ -81,6 +81,20 @@ static int qemu_spawn(const struct qemu_machine *machine, const char *drive,
 		NULL,
 	};
 
+	_cleanup_free char *more = strdup(machine->more ? machine->more : "");
+	size_t count = 0;
+	char *word, *rest;
+
+	if (!more)
+		return err_nomem(err);
+	while (argv[count])
+		count++;
+	for (word = strtok_r(more, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		if (count + 1 >= QEMU_ARGUMENTS_MAX)
+			return err_set(err, ERR_LIMIT, "more than %d arguments for QEMU",
+				       QEMU_ARGUMENTS_MAX);
+		argv[count++] = word;
+	}
 	snprintf(memory, sizeof(memory), "%u", machine->memory_mib);
 	snprintf(cpus, sizeof(cpus), "%u", machine->cpus);
 	return process_start(argv, console_fd, errors_fd, ret, err);

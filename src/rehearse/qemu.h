@@ -27,6 +27,7 @@ struct qemu_machine {
 	const char *cmdline;
 	const char *errors;  /* a file for what QEMU itself says */
 	const char *monitor; /* the path of a socket to make, for qemu_nmi(); or NULL */
+	const char *more;    /* arguments, between blanks; or NULL */
 };
 
 struct qemu {

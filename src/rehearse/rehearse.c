@@ -354,6 +354,7 @@ static int rehearsal_prepare(struct rehearsal *re, struct err *err)
 		.cmdline = text_get(&re->cmdline),
 		.errors = re->errors,
 		.monitor = options->trigger == REHEARSE_NMI ? re->monitor : NULL,
+		.more = options->qemu,
 	};
 	memcpy(re->result->kernel_release, re->disk.release,
 	       sizeof(re->result->kernel_release));

@@ -64,7 +64,10 @@ struct rehearse_options {
 	const char *module; /* a file, for REHEARSE_MODULE */
 	const char *module_args;
 	const char *append; /* more for the first kernel's command line, or NULL */
-	const char *keep;   /* a directory, or NULL: a new one */
+	const char *tree;   /* a directory whose files are on the disk too, or NULL */
+	const char *qemu;   /* more arguments for QEMU, between blanks, or NULL */
+	const char *load; /* more modules for the first system, between blanks, or NULL */
+	const char *keep; /* a directory, or NULL: a new one */
 	const struct config *config; /* with the mode and the end that are wanted */
 	const char *config_path;     /* the file that it came from */
 	uint32_t timeout_s;

@@ -71,10 +71,12 @@ int verdict_judge(const char *path, enum orders_mode mode, const char *marker,
 		  enum rehearsed_verdict *ret, char *ret_why, size_t why_size,
 		  struct err *err)
 {
-	static const enum record_part parts[] = { RECORD_DMESG, RECORD_REPORT_TEXT,
+	static const enum record_part parts[] = { RECORD_DMESG,	      RECORD_REPORT_TEXT,
 						  RECORD_REPORT_JSON, RECORD_LOG,
-						  RECORD_DUMP };
-	size_t count = ARRAY_SIZE(parts) - (mode == ORDERS_DMESG);
+						  RECORD_MINI,	      RECORD_DUMP };
+	size_t count = ARRAY_SIZE(parts) - (mode == ORDERS_DMESG  ? 2
+					    : mode == ORDERS_MINI ? 1
+								  : 0);
 	_cleanup_record struct record *record = NULL;
 	_cleanup_text struct text why = { 0 };
 	int r = record_open(path, &record, err);

@@ -158,7 +158,8 @@ def test_collect(machine):
     done = json.loads(machine.run('collect', '--json').stdout)
     assert done == {'schema_version': 1, 'archive': str(machine.archive),
                     'panic_log': str(machine.panic_log), 'crash_count': 3,
-                    'new_count': 0, 'pstore': None, 'removed_count': 0}, done
+                    'new_count': 0, 'pstore': None, 'raw_count': 0, 'last_was_cut': False,
+                    'removed_count': 0}, done
     machine.add('202611230043', {}, dmesg=1)
     assert machine.run('collect').stdout.startswith('1 new crash noted'), done
     assert len(machine.panic_log.read_text().splitlines()) == 4

@@ -16,6 +16,8 @@
  * since panic() does not return: there the return address may be the first byte
  * of the next function, which a backtrace must not be fooled by.
  *
+ * how=hang stands still with interrupts off: no panic, only a watchdog ends it.
+ *
  * how=locks starts threads that wait for each other's locks before it panics, and logs
  * who waits for which lock of whom: "epitaph_crash: truth: WAITER KIND ADDRESS OWNER".
  */
@@ -23,6 +25,7 @@
 #include <linux/compiler.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -33,7 +36,7 @@
 
 static char *how = "null";
 module_param(how, charp, 0444);
-MODULE_PARM_DESC(how, "null, write, panic, bug, divide, stack, locks");
+MODULE_PARM_DESC(how, "null, write, panic, bug, divide, stack, locks, hang");
 
 static char *marker = "";
 module_param(marker, charp, 0444);
@@ -185,6 +188,14 @@ static own_frame void __noreturn epitaph_locks(void)
 	epitaph_panic();
 }
 
+/* Nothing but a watchdog ends it. */
+static noinline void epitaph_hang(void)
+{
+	local_irq_disable();
+	for (;;)
+		cpu_relax();
+}
+
 static own_frame long epitaph_crash_now(void)
 {
 	long result = 0;
@@ -199,6 +210,8 @@ static own_frame long epitaph_crash_now(void)
 		result = epitaph_bug();
 	else if (!strcmp(how, "divide"))
 		result = epitaph_divide();
+	else if (!strcmp(how, "hang"))
+		epitaph_hang();
 	else if (!strcmp(how, "locks"))
 		epitaph_locks();
 	else if (!strcmp(how, "stack"))

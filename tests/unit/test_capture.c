@@ -23,6 +23,8 @@
 
 #include "base/fd.h"
 #include "capture/capture.h"
+#include "capture/movement.h"
+#include "capture/room.h"
 #include "capture/target_disk.h"
 
 #define GRACE_MS 300
@@ -145,17 +147,37 @@ static int step_exits(const struct capture *capture, struct record *record,
 	_exit(3);
 }
 
+static size_t run_steps(struct fixture *f, const struct capture_step *steps, size_t count)
+{
+	size_t failed;
+
+	capture_run_steps(&f->capture, steps, count, &failed);
+	return failed;
+}
+
 static void test_steps_go_on(void **state)
 {
 	static const struct capture_step steps[] = {
-		{ "report",
-		  ORDERS_STEP_REPORT,
-		  { RECORD_REPORT_TEXT, RECORD_REPORT_JSON },
-		  2,
-		  step_hangs },
-		{ "mini", ORDERS_STEP_REPORT, { RECORD_MINI }, 1, step_crashes },
-		{ "dump", ORDERS_STEP_DUMP, { RECORD_DUMP }, 1, step_stops },
-		{ "dmesg", ORDERS_STEP_DMESG, { RECORD_DMESG }, 1, step_good },
+		{ .name = "report",
+		  .deadline = ORDERS_STEP_REPORT,
+		  .parts = { RECORD_REPORT_TEXT, RECORD_REPORT_JSON },
+		  .part_count = 2,
+		  .run = step_hangs },
+		{ .name = "mini",
+		  .deadline = ORDERS_STEP_REPORT,
+		  .parts = { RECORD_MINI },
+		  .part_count = 1,
+		  .run = step_crashes },
+		{ .name = "dump",
+		  .deadline = ORDERS_STEP_DUMP,
+		  .parts = { RECORD_DUMP },
+		  .part_count = 1,
+		  .run = step_stops },
+		{ .name = "dmesg",
+		  .deadline = ORDERS_STEP_DMESG,
+		  .parts = { RECORD_DMESG },
+		  .part_count = 1,
+		  .run = step_good },
 	};
 	struct fixture *f = *state;
 	struct orders *orders = &f->capture.orders;
@@ -164,7 +186,7 @@ static void test_steps_go_on(void **state)
 
 	orders->step_timeout_s[ORDERS_STEP_REPORT] = 1;
 	orders->step_timeout_s[ORDERS_STEP_DUMP] = 1;
-	assert_int_equal(capture_run_steps(&f->capture, steps, ARRAY_SIZE(steps)), 3);
+	assert_int_equal(run_steps(f, steps, ARRAY_SIZE(steps)), 3);
 	assert_true(console_now_ms() - started < 10000);
 
 	record = open_record(f);
@@ -188,9 +210,21 @@ static void test_steps_go_on(void **state)
 static void test_order_is_kept(void **state)
 {
 	static const struct capture_step steps[] = {
-		{ "report", ORDERS_STEP_REPORT, { RECORD_REPORT_TEXT }, 1, step_fails },
-		{ "dmesg", ORDERS_STEP_DMESG, { RECORD_DMESG }, 1, step_good },
-		{ "dump", ORDERS_STEP_DUMP, { RECORD_DUMP }, 1, step_exits },
+		{ .name = "report",
+		  .deadline = ORDERS_STEP_REPORT,
+		  .parts = { RECORD_REPORT_TEXT },
+		  .part_count = 1,
+		  .run = step_fails },
+		{ .name = "dmesg",
+		  .deadline = ORDERS_STEP_DMESG,
+		  .parts = { RECORD_DMESG },
+		  .part_count = 1,
+		  .run = step_good },
+		{ .name = "dump",
+		  .deadline = ORDERS_STEP_DUMP,
+		  .parts = { RECORD_DUMP },
+		  .part_count = 1,
+		  .run = step_exits },
 	};
 	static const char *const lines[] = {
 		"error: report: the page tables make no sense",
@@ -202,7 +236,7 @@ static void test_order_is_kept(void **state)
 	struct fixture *f = *state;
 	size_t found = 0;
 
-	assert_int_equal(capture_run_steps(&f->capture, steps, ARRAY_SIZE(steps)), 2);
+	assert_int_equal(run_steps(f, steps, ARRAY_SIZE(steps)), 2);
 	for (size_t i = 0; i < f->console->count && found < ARRAY_SIZE(lines); i++)
 		found += strstr(f->console->lines[i].text, lines[found]) != NULL;
 	assert_int_equal(found, ARRAY_SIZE(lines));
@@ -214,11 +248,14 @@ static void test_table_of_steps(void **state)
 
 	assert_string_equal(capture_steps[0].name, "dmesg");
 	assert_string_equal(capture_steps[1].name, "report");
-	assert_string_equal(capture_steps[2].name, "dump");
+	assert_string_equal(capture_steps[2].name, "mini");
+	assert_string_equal(capture_steps[3].name, "dump");
 	f->capture.orders.mode = ORDERS_FULL;
-	assert_int_equal(capture_step_count(&f->capture.orders), 3);
+	assert_int_equal(capture_step_count(&f->capture.orders), 4);
 	f->capture.orders.mode = ORDERS_DMESG;
 	assert_int_equal(capture_step_count(&f->capture.orders), 2);
+	f->capture.orders.mode = ORDERS_MINI;
+	assert_int_equal(capture_step_count(&f->capture.orders), 3);
 }
 
 /* The real steps on an image that is none: each fails for itself, and says why. */
@@ -229,7 +266,8 @@ static void test_no_dead_kernel(void **state)
 
 	f->capture.vmcore = "/dev/null";
 	// A report that says that nothing is known is a report.
-	assert_int_equal(capture_run_steps(&f->capture, capture_steps, 3), 2);
+	assert_int_equal(
+		run_steps(f, capture_steps, capture_step_count(&f->capture.orders)), 3);
 	record = open_record(f);
 	assert_int_equal(record->parts[RECORD_DMESG].state, RECORD_ABSENT);
 	assert_non_null(strstr(record->parts[RECORD_DMESG].reason, "/dev/null"));
@@ -243,14 +281,18 @@ static void test_no_dead_kernel(void **state)
 static void test_time_for_all(void **state)
 {
 	static const struct capture_step steps[] = {
-		{ "dmesg", ORDERS_STEP_DMESG, { RECORD_DMESG }, 1, step_good },
+		{ .name = "dmesg",
+		  .deadline = ORDERS_STEP_DMESG,
+		  .parts = { RECORD_DMESG },
+		  .part_count = 1,
+		  .run = step_good },
 	};
 	struct fixture *f = *state;
 	struct record *record;
 
 	f->capture.orders.total_timeout_s = 5;
 	f->capture.started_ms -= 5000;
-	assert_int_equal(capture_run_steps(&f->capture, steps, 1), 1);
+	assert_int_equal(run_steps(f, steps, 1), 1);
 	record = open_record(f);
 	assert_int_equal(record->parts[RECORD_DMESG].state, RECORD_ABSENT);
 	assert_string_equal(record->parts[RECORD_DMESG].reason,
@@ -260,7 +302,124 @@ static void test_time_for_all(void **state)
 	record_close(record);
 }
 
+/* Fails as ordered, and as the first smaller form; then does it. */
+static int step_shrinks(const struct capture *capture, struct record *record,
+			const struct worker_call *call, struct err *err)
+{
+	if (capture->form == 0)
+		return err_set(err, ERR_OS, "no room");
+	if (capture->form == 1)
+		return step_crashes(capture, record, call, err);
+	assert_non_null(strstr(capture->form_why, "signal 9"));
+	record_part_note(record, RECORD_DUMP, "a smaller form");
+	return record_part_write(record, RECORD_DUMP, "small", 5, 1, err);
+}
+
+static unsigned int two_smaller(const struct capture *capture)
+{
+	return 2;
+}
+
+static void test_smaller_forms(void **state)
+{
+	static const struct capture_step steps[] = {
+		{ .name = "dump",
+		  .deadline = ORDERS_STEP_DUMP,
+		  .parts = { RECORD_DUMP },
+		  .part_count = 1,
+		  .run = step_shrinks,
+		  .smaller_forms = two_smaller },
+	};
+	struct fixture *f = *state;
+	struct record *record;
+
+	assert_int_equal(run_steps(f, steps, 1), 0);
+	record = open_record(f);
+	assert_int_equal(record->parts[RECORD_DUMP].state, RECORD_COMPLETE);
+	assert_string_equal(record->parts[RECORD_DUMP].note, "a smaller form");
+	assert_string_equal(record->crash.step, RECORD_STEP_END);
+	assert_false(record_was_cut(record));
+	record_close(record);
+}
+
+static void test_crash_loop(void **state)
+{
+	static const struct capture_step steps[] = {
+		{ .name = "dmesg",
+		  .deadline = ORDERS_STEP_DMESG,
+		  .parts = { RECORD_DMESG },
+		  .part_count = 1,
+		  .run = step_good },
+		{ .name = "dump",
+		  .deadline = ORDERS_STEP_DUMP,
+		  .parts = { RECORD_DUMP },
+		  .part_count = 1,
+		  .run = step_crashes,
+		  .is_large = true },
+	};
+	struct fixture *f = *state;
+	struct record *record;
+
+	f->capture.is_loop = true;
+	assert_int_equal(run_steps(f, steps, 2), 0);
+	record = open_record(f);
+	assert_int_equal(record->parts[RECORD_DMESG].state, RECORD_COMPLETE);
+	assert_int_equal(record->parts[RECORD_DUMP].state, RECORD_ABSENT);
+	assert_non_null(strstr(record->parts[RECORD_DUMP].reason, "crash loop"));
+	record_close(record);
+}
+
+static void test_room_wanted(void **state)
+{
+	assert_true(room_wanted(8 << 20, 31, 0) == 1 << 20);
+	assert_true(room_wanted(8 << 20, -1, 0) == 1 << 20);
+	assert_true(room_wanted(8 << 20, 1, 0) == 4 << 20);
+	assert_true(room_wanted(8 << 20, 1, 1000) == 1000);
+}
+
 /* ---- the worker ---- */
+
+static void test_cpu_time(void **state)
+{
+	assert_true(movement_parse_stat("7 (a) b) S 1 7 7 0 -1 4 1 2 3 4 50 60 7 8\n") ==
+		    110);
+	assert_true(movement_parse_stat("7 (a) S 1 7") == 0);
+	assert_true(movement_parse_stat("") == 0);
+}
+
+static int work_sleeps(void *context, const struct worker_call *call, struct err *err)
+{
+	while (getpid() > 1) {
+		poll(NULL, 0, 100);
+		if (context)
+			worker_beat(call);
+	}
+	return 0;
+}
+
+/* A time that is only waited through ends a worker before its deadline does. */
+static void test_worker_that_does_not_move(void **state)
+{
+	struct fixture *f = *state;
+	struct worker worker = {
+		.name = "test",
+		.timeout_ms = 60000,
+		.grace_ms = GRACE_MS,
+		.stall_ms = 2000,
+		.proc = f->dir, // nothing is there: only what it says itself counts
+		.run = work_sleeps,
+		.log = &f->capture.log,
+	};
+	struct worker_result result;
+
+	worker_run(&worker, &result);
+	assert_int_equal(result.end, WORKER_STALLED);
+	assert_string_equal(result.why, "nothing moved for 2 s");
+	worker.context = f;
+	worker.timeout_ms = 4000;
+	worker_run(&worker, &result);
+	assert_int_equal(result.end, WORKER_TIMED_OUT);
+}
 
 static int work_replies(void *context, const struct worker_call *call, struct err *err)
 {
@@ -424,6 +583,7 @@ static void test_disk_by_uuid(void **state)
 					.path = "/var/crash" };
 	struct fixture *f = *state;
 	volatile sig_atomic_t cancel = 1;
+	struct assemble assemble = { .root = f->dir, .orders = &f->capture.orders };
 	char found[PATH_MAX];
 	struct err err = { 0 };
 
@@ -436,7 +596,7 @@ static void test_disk_by_uuid(void **state)
 	snprintf(target.fstype, sizeof(target.fstype), "xfs");
 	assert_int_equal(target_disk_find(f->dir, &target, &f->capture.log, found, &err),
 			 ERR_NOTFOUND);
-	assert_int_equal(target_disk_wait(f->dir, &target, &cancel, &f->capture.log,
+	assert_int_equal(target_disk_wait(&assemble, &target, &cancel, &f->capture.log,
 					  found, &err),
 			 ERR_NOTFOUND);
 	assert_non_null(strstr(err_text(&err), "vda"));
@@ -472,8 +632,8 @@ static void test_modules_missing(void **state)
 
 static void test_orders(void **state)
 {
-	static const char good[] = "{\"schema_version\":1,\"end\":\"poweroff\"}";
-	static const char bad[] = "{\"schema_version\":1,\"end\":";
+	static const char good[] = "{\"schema_version\":2,\"end\":\"poweroff\"}";
+	static const char bad[] = "{\"schema_version\":2,\"end\":";
 	struct fixture *f = *state;
 	struct err err = { 0 };
 	char path[PATH_MAX];
@@ -505,6 +665,11 @@ int main(void)
 		TEST(test_table_of_steps),
 		TEST(test_no_dead_kernel),
 		TEST(test_time_for_all),
+		TEST(test_smaller_forms),
+		TEST(test_crash_loop),
+		TEST(test_room_wanted),
+		TEST(test_cpu_time),
+		TEST(test_worker_that_does_not_move),
 		TEST(test_worker_speaks),
 		TEST(test_console_is_bounded),
 		TEST(test_console_that_stands_still),

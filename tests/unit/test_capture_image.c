@@ -252,7 +252,7 @@ static int image_make(const char *root, struct orders *orders,
 	assert_int_equal(module_set_add(set, "alpha", &err), 0);
 	orders_init(orders);
 	snprintf(orders->host, sizeof(orders->host), "h");
-	if (capture_image_write(fd, path, set, orders, size, &err) < 0)
+	if (capture_image_write(fd, path, set, NULL, orders, size, &err) < 0)
 		fail_msg("%s", err_text(&err));
 	return fd;
 }
@@ -343,7 +343,7 @@ static void full_disk_is_told(void **state)
 	snprintf(path, sizeof(path), "%s/program", (char *)*state);
 	orders_init(&orders);
 	assert_int_equal(module_set_new(*state, &set, &err), 0);
-	assert_true(capture_image_write(fd, path, set, &orders, &size, &err) < 0);
+	assert_true(capture_image_write(fd, path, set, NULL, &orders, &size, &err) < 0);
 	assert_non_null(strstr(err.text, "No space left"));
 }
 

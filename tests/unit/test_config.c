@@ -124,7 +124,12 @@ static void every_key_is_read(void **state)
 				   "target_timeout = 1\n"
 				   "dmesg_timeout = 2\n"
 				   "report_timeout = 3\n"
-				   "dump_timeout = 4\n"
+				   "mini_timeout = 4\ndump_timeout = 5\n"
+				   "hook_timeout = 6\nstall_timeout = 9\n"
+				   "target = /mnt/crash\ntarget = raw:/dev/sdb1\n"
+				   "size_limit = 2G\nmake_room = no\n"
+				   "loop_crashes = 0\nloop_minutes = 10\n"
+				   "console_pages = 3\nwatchdog = 0\n"
 				   "timeout = 604800\n"
 				   "log_lines = 5\n"
 				   "[kernel]\n"
@@ -152,9 +157,19 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.dump_level, 0);
 	assert_string_equal(c.codec, "zlib");
 	assert_int_equal(c.codec_level, 9);
-	for (uint32_t i = 0; i < 4; i++)
+	for (uint32_t i = 0; i < ORDERS_STEP_COUNT; i++)
 		assert_int_equal(c.step_timeout_s[i], i + 1);
 	assert_int_equal(c.total_timeout_s, 604800);
+	assert_int_equal(c.target_count, 2);
+	assert_string_equal(c.targets[0], "/mnt/crash");
+	assert_string_equal(c.targets[1], "raw:/dev/sdb1");
+	assert_int_equal(c.size_limit_bytes, (uint64_t)2 << 30);
+	assert_false(c.makes_room);
+	assert_int_equal(c.stall_timeout_s, 9);
+	assert_int_equal(c.loop_crashes, 0);
+	assert_int_equal(c.loop_minutes, 10);
+	assert_int_equal(c.console_pages_s, 3);
+	assert_int_equal(c.watchdog_timeout_s, 0);
 	assert_int_equal(c.log_tail_lines, 5);
 	assert_string_equal(c.kernel, "/boot/k");
 	assert_string_equal(c.modules, "/m");

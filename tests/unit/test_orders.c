@@ -15,14 +15,41 @@ static void fill(struct orders *orders)
 	orders_init(orders);
 	orders->mode = ORDERS_DMESG;
 	orders->end = ORDERS_POWEROFF;
-	strcpy(orders->target.fstype, "ext4");
-	strcpy(orders->target.uuid, "0a1b2c3d-0000-1111-2222-333344445555");
-	strcpy(orders->target.device, "/dev/sda2");
-	strcpy(orders->target.path, "/var/cr\xc3\xa4sh/..a");
+	orders->target_count = 2;
+	strcpy(orders->targets[0].fstype, "ext4");
+	strcpy(orders->targets[0].uuid, "0a1b2c3d-0000-1111-2222-333344445555");
+	strcpy(orders->targets[0].device, "/dev/sda2");
+	strcpy(orders->targets[0].path, "/var/cr\xc3\xa4sh/..a");
+	orders->targets[1].kind = ORDERS_RAW;
+	strcpy(orders->targets[1].uuid, "11111111-0000-1111-2222-333344445555");
+	strcpy(orders->targets[1].device, "/dev/sdb1");
+	orders->device_count = 2;
+	orders->devices[0].kind = ORDERS_MD;
+	strcpy(orders->devices[0].name, "md7");
+	strcpy(orders->devices[0].uuid, "0a1b2c3d-0000-1111-2222-333344445555");
+	orders->devices[0].disks = 2;
+	orders->devices[0].metadata_major = 1;
+	orders->devices[0].metadata_minor = 2;
+	strcpy(orders->devices[1].name, "vg-lv");
+	orders->devices[1].segment_count = 2;
+	orders->devices[1].segments[0].length = (uint64_t)1 << 40;
+	strcpy(orders->devices[1].segments[0].uuid, "8Fb0xQ-a");
+	orders->devices[1].segments[1].start = (uint64_t)1 << 40;
+	orders->devices[1].segments[1].length = 8;
+	orders->devices[1].segments[1].offset = 2048;
+	strcpy(orders->devices[1].segments[1].uuid, "8Fb0xQ-b");
+	orders->size_limit_bytes = (uint64_t)5 << 40;
+	orders->makes_room = false;
+	orders->stall_timeout_s = 77;
+	orders->loop_crashes = 3;
+	orders->loop_s = 600;
+	orders->console_pages_s = 4;
+	orders->watchdog_timeout_s = 30;
+	orders->watchdog_module_count = 1;
 	orders->dump_level = 17;
 	strcpy(orders->codec, "zlib");
 	orders->codec_level = -3;
-	for (uint32_t i = 0; i < 4; i++)
+	for (uint32_t i = 0; i < ORDERS_STEP_COUNT; i++)
 		orders->step_timeout_s[i] = 10 + i;
 	orders->total_timeout_s = ORDERS_TIMEOUT_MAX_S;
 	orders->log_tail_lines = 100;
@@ -43,13 +70,24 @@ static void test_round_trip(void **state)
 	assert_int_equal(orders_parse(text.data, text.size, &again, &err), 0);
 	assert_int_equal(again.mode, ORDERS_DMESG);
 	assert_int_equal(again.end, ORDERS_POWEROFF);
-	assert_memory_equal(&again.target, &orders.target, sizeof(orders.target));
+	assert_int_equal(again.target_count, 2);
+	assert_memory_equal(again.targets, orders.targets, sizeof(orders.targets));
+	assert_int_equal(again.device_count, 2);
+	assert_memory_equal(again.devices, orders.devices, sizeof(orders.devices));
+	assert_true(again.size_limit_bytes == (uint64_t)5 << 40);
+	assert_false(again.makes_room);
+	assert_int_equal(again.stall_timeout_s, 77);
+	assert_int_equal(again.loop_crashes, 3);
+	assert_int_equal(again.loop_s, 600);
+	assert_int_equal(again.console_pages_s, 4);
+	assert_int_equal(again.watchdog_timeout_s, 30);
+	assert_int_equal(again.watchdog_module_count, 1);
 	assert_int_equal(again.dump_level, 17);
 	assert_string_equal(again.codec, "zlib");
 	assert_int_equal(again.codec_level, -3);
 	assert_memory_equal(again.step_timeout_s, orders.step_timeout_s,
 			    sizeof(orders.step_timeout_s));
-	assert_int_equal(again.step_timeout_s[ORDERS_STEP_DUMP], 13);
+	assert_int_equal(again.step_timeout_s[ORDERS_STEP_DUMP], 14);
 	assert_int_equal(again.total_timeout_s, ORDERS_TIMEOUT_MAX_S);
 	assert_int_equal(again.log_tail_lines, 100);
 	assert_string_equal(again.host, "box");
@@ -63,7 +101,7 @@ static void test_round_trip(void **state)
 
 static void test_defaults(void **state)
 {
-	static const char json[] = "{\"schema_version\":1,\"later\":[{}]}";
+	static const char json[] = "{\"schema_version\":2,\"later\":[{}]}";
 	_cleanup_(orders_done) struct orders orders;
 
 	assert_int_equal(orders_parse(json, strlen(json), &orders, NULL), 0);
@@ -78,14 +116,17 @@ static void test_defaults(void **state)
 	assert_int_equal(orders.step_timeout_s[ORDERS_STEP_DUMP], 1800);
 	assert_int_equal(orders.total_timeout_s, 3600);
 	assert_int_equal(orders.log_tail_lines, 40);
-	assert_string_equal(orders.target.path, "");
+	assert_int_equal(orders.target_count, 0);
+	assert_true(orders.makes_room);
+	assert_int_equal(orders.loop_crashes, 5);
+	assert_int_equal(orders.watchdog_timeout_s, 0);
 	assert_int_equal(orders.module_count, 0);
 	assert_null(orders.modules);
 }
 
 static void test_refused(void **state)
 {
-#define ORDERS(rest) "{\"schema_version\":1," rest "}"
+#define ORDERS(rest) "{\"schema_version\":2," rest "}"
 	static const struct {
 		const char *json;
 		int code;
@@ -94,22 +135,37 @@ static void test_refused(void **state)
 		{ "", ERR_CORRUPT, "line 1" },
 		{ "[]", ERR_CORRUPT, "not a JSON object" },
 		{ "{}", ERR_CORRUPT, "schema_version" },
-		{ "{\"schema_version\":2}", ERR_UNSUPPORTED, "schema 2" },
+		{ "{\"schema_version\":3}", ERR_UNSUPPORTED, "schema 3" },
 		{ "{\"schema_version\":true}", ERR_CORRUPT, "'schema_version' is not" },
-		{ ORDERS("\"mode\":\"all\""), ERR_INVALID, "one of full, dmesg" },
+		{ ORDERS("\"mode\":\"all\""), ERR_INVALID, "one of full, mini, dmesg" },
 		{ ORDERS("\"mode\":0"), ERR_CORRUPT, "'mode' is not a string" },
 		{ ORDERS("\"mode\":\"a very long name of a mode\""), ERR_LIMIT,
 		  "'mode'" },
 		{ ORDERS("\"end\":\"explode\""), ERR_INVALID, "reboot, poweroff, halt" },
-		{ ORDERS("\"target\":\"/dev/sda\""), ERR_CORRUPT, "'target' is not" },
-		{ ORDERS("\"target\":{\"fstype\":\"0123456789abcdef\"}"), ERR_LIMIT,
+		{ ORDERS("\"targets\":\"/dev/sda\""), ERR_CORRUPT, "'targets' is not" },
+		{ ORDERS("\"targets\":[1]"), ERR_CORRUPT, "more than objects" },
+		{ ORDERS("\"devices\":[1]"), ERR_CORRUPT, "'devices' holds" },
+		{ ORDERS("\"devices\":[{\"kind\":\"crypt\"}]"), ERR_INVALID, "'kind'" },
+		{ ORDERS("\"devices\":[{\"kind\":\"md\",\"name\":\"../x\"}]"),
+		  ERR_INVALID, "'name'" },
+		{ ORDERS("\"devices\":[{\"kind\":\"linear\",\"segments\":[{\"start\":-1}]}]"),
+		  ERR_INVALID, "'start'" },
+		{ ORDERS("\"targets\":[{\"kind\":\"tape\"}]"), ERR_INVALID, "'kind'" },
+		{ ORDERS("\"targets\":[{},{},{},{},{},{},{},{},{}]"), ERR_LIMIT,
+		  "9 targets" },
+		{ ORDERS("\"watchdog_module_count\":1"), ERR_INVALID, "more than all" },
+		{ ORDERS("\"dump\":{\"makes_room\":1}"), ERR_CORRUPT, "neither true" },
+		{ ORDERS("\"targets\":[{\"fstype\":\"0123456789abcdef\"}]"), ERR_LIMIT,
 		  "'fstype' is longer than 15" },
-		{ ORDERS("\"target\":{\"path\":\"var/crash\"}"), ERR_INVALID, "'path'" },
-		{ ORDERS("\"target\":{\"path\":\"/..\"}"), ERR_INVALID, "'path'" },
-		{ ORDERS("\"target\":{\"path\":\"/var/../etc\"}"), ERR_INVALID,
+		{ ORDERS("\"targets\":[{\"path\":\"var/crash\"}]"), ERR_INVALID,
 		  "'path'" },
-		{ ORDERS("\"target\":{\"path\":\"/var\\n\"}"), ERR_INVALID, "control" },
-		{ ORDERS("\"target\":{\"path\":\"/var\\u0000\"}"), ERR_CORRUPT, "u0000" },
+		{ ORDERS("\"targets\":[{\"path\":\"/..\"}]"), ERR_INVALID, "'path'" },
+		{ ORDERS("\"targets\":[{\"path\":\"/var/../etc\"}]"), ERR_INVALID,
+		  "'path'" },
+		{ ORDERS("\"targets\":[{\"path\":\"/var\\n\"}]"), ERR_INVALID,
+		  "control" },
+		{ ORDERS("\"targets\":[{\"path\":\"/var\\u0000\"}]"), ERR_CORRUPT,
+		  "u0000" },
 		{ ORDERS("\"dump\":{\"level\":32}"), ERR_INVALID, "between 0 and 31" },
 		{ ORDERS("\"dump\":{\"level\":-1}"), ERR_INVALID, "'level' is -1" },
 		{ ORDERS("\"dump\":{\"level\":31.0}"), ERR_CORRUPT, "whole number" },
@@ -155,7 +211,7 @@ static void test_limits(void **state)
 	assert_int_equal(again.module_count, ORDERS_MODULES_MAX);
 	orders_done(&again);
 
-	text_add(&many, "{\"schema_version\":1,\"modules\":[\"/m.ko\"");
+	text_add(&many, "{\"schema_version\":2,\"modules\":[\"/m.ko\"");
 	for (int i = 0; i < ORDERS_MODULES_MAX; i++)
 		text_add(&many, ",\"/m.ko\"");
 	text_add(&many, "]}");
@@ -175,9 +231,10 @@ static void test_unclean_paths(void **state)
 	_cleanup_text struct text text = { 0 };
 
 	orders_init(&orders);
-	strcpy(orders.target.path, "/var/\xe4");
+	orders.target_count = 1;
+	strcpy(orders.targets[0].path, "/var/\xe4");
 	assert_int_equal(orders_format(&orders, &text, NULL), ERR_INVALID);
-	strcpy(orders.target.path, "/var");
+	strcpy(orders.targets[0].path, "/var");
 	assert_int_equal(orders_add_module(&orders, "/a\n.ko", NULL), 0);
 	assert_int_equal(orders_format(&orders, &text, NULL), ERR_INVALID);
 	assert_int_equal(orders_add_module(&orders, "b.ko", NULL), ERR_INVALID);
@@ -214,8 +271,8 @@ static void test_cut_and_flipped(void **state)
 			// Whatever was taken stays within its bounds.
 			assert_in_range(again.dump_level, 0, 31);
 			assert_true(again.total_timeout_s <= ORDERS_TIMEOUT_MAX_S);
-			assert_true(again.target.path[0] == '\0' ||
-				    again.target.path[0] == '/');
+			assert_true(again.targets[0].path[0] == '\0' ||
+				    again.targets[0].path[0] == '/');
 		}
 	}
 	assert_true(good > 100);

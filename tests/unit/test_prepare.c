@@ -148,6 +148,25 @@ static void kernel_that_kexec_refuses_is_refused(void **state)
 	}
 }
 
+static void linear_mapping_is_read_or_refused(void **state)
+{
+	static const char *const bad[] = { "",	    "8:2",	 "8 2 2048", "8:2 2048 x",
+					   "8:2 x", "sda2 2048", "8:2 20 48" };
+	unsigned int major, minor;
+	uint64_t offset;
+
+	assert_int_equal(device_stack_parse_linear("253:12 2048", &major, &minor, &offset,
+						   NULL),
+			 0);
+	assert_int_equal(major, 253);
+	assert_int_equal(minor, 12);
+	assert_true(offset == 2048);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(device_stack_parse_linear(bad[i], &major, &minor,
+							   &offset, NULL),
+				 ERR_CORRUPT);
+}
+
 /* Where the version lies is the image's word: it may point anywhere. */
 static void kernel_version_stays_inside(void **state)
 {
@@ -767,6 +786,7 @@ int main(void)
 		cmocka_unit_test(kernel_signature_is_seen),
 		cmocka_unit_test(kernel_cut_anywhere_is_an_error),
 		cmocka_unit_test(kernel_that_kexec_refuses_is_refused),
+		cmocka_unit_test(linear_mapping_is_read_or_refused),
 		cmocka_unit_test(kernel_version_stays_inside),
 		TREE_TEST(kernel_is_found_by_release),
 		cmocka_unit_test(cmdline_keeps_only_the_hardware),

@@ -309,6 +309,7 @@ static struct record *make_record(const char *archive, time_t when)
 	write_part(record, RECORD_REPORT_TEXT, "report\n");
 	write_part(record, RECORD_REPORT_JSON, "{}\n");
 	write_part(record, RECORD_LOG, "log\n");
+	write_part(record, RECORD_MINI, "mini\n");
 	write_part(record, RECORD_DUMP, "dump\n");
 	return record;
 }
@@ -350,6 +351,10 @@ static void test_verdict_partial(void **state)
 	write_part(record, RECORD_REPORT_JSON, "{}\n");
 	write_part(record, RECORD_LOG, "log\n");
 	expect_verdict(record->path, ORDERS_DMESG, MARKER, REHEARSED_GOOD, "");
+	expect_verdict(record->path, ORDERS_MINI, MARKER, REHEARSED_INCOMPLETE,
+		       "mini is absent");
+	write_part(record, RECORD_MINI, "mini\n");
+	expect_verdict(record->path, ORDERS_MINI, MARKER, REHEARSED_GOOD, "");
 	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSED_INCOMPLETE,
 		       "dump is absent");
 	assert_int_equal(record_part_begin(record, RECORD_DUMP, &fd, NULL), 0);

@@ -227,7 +227,7 @@ class Rehearsal:
 
     def check_full(self):
         self.check_good(FULL)
-        self.check_meta({'dmesg', 'report', 'report_json', 'dump', 'log'})
+        self.check_meta({'dmesg', 'report', 'report_json', 'mini', 'dump', 'log'})
         self.check_dmesg()
         self.check_report()
         self.check_show()
