@@ -408,7 +408,7 @@ const struct command cmd_rehearse = {
 		"      --timeout S      give up after that; default 300\n"
 		"      --find-minimum   search the smallest reservation that works\n"
 		"      --step MIB       as exact as that; default 2\n"
-		"      --store DIR      keep the verdict for epitaph status --root DIR\n",
+		"      --store DIR      keep the verdict below DIR\n",
 	.has_json = true,
 	.run = rehearse_command,
 };
