@@ -14,7 +14,7 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
-#include "cli/rehearse.h"
+#include "cli/rehearse_store.h"
 #include "record/field.h"
 #include "rehearse/rehearse.h"
 

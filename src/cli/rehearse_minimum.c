@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cli/rehearse.h"
+#include "cli/rehearse_store.h"
 #include "prepare/reservation.h"
 #include "record/field.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What `epitaph rehearse` can be beside one run in a virtual machine. */
-#ifndef CLI_REHEARSE_H
-#define CLI_REHEARSE_H
+#ifndef CLI_REHEARSE_STORE_H
+#define CLI_REHEARSE_STORE_H
 
 #include "cli/cli.h"
 #include "rehearse/rehearse.h"
