@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
+#include "cli/rehearse_store.h"
 #include "record/field.h"
 #include "rehearse/rehearse.h"
 
@@ -37,6 +38,9 @@ enum {
 	OPTION_LOAD,
 	OPTION_KEEP,
 	OPTION_TIMEOUT,
+	OPTION_FIND_MINIMUM,
+	OPTION_STEP,
+	OPTION_STORE,
 };
 
 static const struct option options_table[] = {
@@ -56,6 +60,9 @@ static const struct option options_table[] = {
 	{ "load", required_argument, NULL, OPTION_LOAD },
 	{ "keep", required_argument, NULL, OPTION_KEEP },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "find-minimum", no_argument, NULL, OPTION_FIND_MINIMUM },
+	{ "step", required_argument, NULL, OPTION_STEP },
+	{ "store", required_argument, NULL, OPTION_STORE },
 	{ 0 },
 };
 
@@ -81,9 +88,16 @@ static void catch_signals(void)
 
 /* ---- options ---- */
 
-/* What the command line says of the configuration, which is read after it. */
+#define STEP_MIB     2
+#define STEP_MIB_MAX 1024
+
+/* What the command line says of the configuration, which is read after it, and of what
+ * else than one rehearsal is wanted. */
 struct overrides {
 	const char *mode, *end;
+	bool find_minimum;
+	uint32_t step_mib;
+	const char *store; /* a root, or NULL */
 };
 
 static bool parse_number(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
@@ -110,13 +124,10 @@ static int take_number(struct cli *cli, const char *name, uint32_t min, uint32_t
 
 static int take_trigger(struct cli *cli, struct rehearse_options *options)
 {
-	if (!strcmp(optarg, "sysrq"))
-		options->trigger = REHEARSE_SYSRQ;
-	else if (!strcmp(optarg, "module"))
-		options->trigger = REHEARSE_MODULE;
-	else
-		return cli_usage(cli, "--trigger '%s' is neither sysrq nor module",
-				 optarg);
+	struct err err = { 0 };
+
+	if (rehearse_trigger_parse(optarg, &options->trigger, &err) < 0)
+		return cli_usage(cli, "--trigger %s", err_text(&err));
 	return 0;
 }
 
@@ -170,6 +181,14 @@ static int take_option(struct cli *cli, int option, struct rehearse_options *opt
 		return 0;
 	case OPTION_TIMEOUT:
 		return take_number(cli, "timeout", 1, 24 * 3600, &options->timeout_s);
+	case OPTION_FIND_MINIMUM:
+		overrides->find_minimum = true;
+		return 0;
+	case OPTION_STEP:
+		return take_number(cli, "step", 1, STEP_MIB_MAX, &overrides->step_mib);
+	case OPTION_STORE:
+		overrides->store = optarg;
+		return 0;
 	default:
 		return cli_exit(option);
 	}
@@ -261,24 +280,30 @@ static int print_json(const struct cli *cli, const struct rehearse_result *resul
 
 static int tell_verdict(struct cli *cli, const struct rehearse_result *result)
 {
+	char left[80] = "";
+
 	if (cli->json && print_json(cli, result) != EXIT_DONE)
 		return EXIT_FAILED;
 	if (!cli->json && result->record[0])
 		show_report(cli, result->record);
-	if (result->verdict == REHEARSE_GOOD) {
+	if (result->memory_low_kib >= 0)
+		snprintf(left, sizeof(left), "; %.1f of %.1f MiB were left at the least",
+			 (double)result->memory_low_kib / 1024,
+			 (double)result->memory_total_kib / 1024);
+	if (result->verdict == REHEARSED_GOOD) {
 		fprintf(stderr,
-			"%s: good: the record is complete (kernel %s, %s, %.1f s)\n",
+			"%s: good: the record is complete (kernel %s, %s, %.1f s)%s\n",
 			cli->program, result->kernel_release, result->accelerator,
-			result->seconds);
+			result->seconds, left);
 		return EXIT_DONE;
 	}
-	if (result->verdict == REHEARSE_FAILED)
+	if (result->verdict == REHEARSED_FAILED)
 		show_tail(result->console);
 	fprintf(stderr, "%s: %s: %s\n", cli->program,
-		rehearse_verdict_name(result->verdict), result->why);
+		rehearsed_verdict_name(result->verdict), result->why);
 	fprintf(stderr, "%s: everything that is left of it is in '%s'\n", cli->program,
 		result->directory);
-	return result->verdict == REHEARSE_INCOMPLETE ? EXIT_INCOMPLETE : EXIT_FAILED;
+	return result->verdict == REHEARSED_INCOMPLETE ? EXIT_INCOMPLETE : EXIT_FAILED;
 }
 
 /* Of a good one nothing stays that was not asked for; of any other one all that helps. */
@@ -296,12 +321,42 @@ static int finish(struct cli *cli, const struct rehearse_result *result)
 	return code;
 }
 
+/* A verdict on another machine's kernel is not kept as this one's, unless asked for. */
+static struct rehearse_store choose_store(const struct rehearse_options *options,
+					  const struct overrides *overrides)
+{
+	bool is_own = !options->kernel_root[0] || strcmp(options->kernel_root, "/") == 0;
+	const char *root = overrides->store ? overrides->store : "";
+
+	return (struct rehearse_store){
+		.is_wanted = is_own || overrides->store,
+		.root = strcmp(root, "/") == 0 ? "" : root,
+	};
+}
+
+static int rehearse(struct cli *cli, const struct rehearse_options *options,
+		    const struct overrides *overrides)
+{
+	struct rehearse_store store = choose_store(options, overrides);
+	struct rehearse_result result;
+	struct rehearsed verdict;
+	struct err err = { 0 };
+
+	if (overrides->find_minimum)
+		return rehearse_show_minimum(cli, options, overrides->step_mib, &store);
+	if (rehearse_run(options, &result, &err) < 0) {
+		rehearse_clean(&result);
+		return cli_failed(cli, &err);
+	}
+	rehearse_to_verdict(options, &result, &verdict);
+	rehearse_keep_verdict(cli, &store, &verdict);
+	return finish(cli, &result);
+}
+
 static int rehearse_command(struct cli *cli, int argc, char **argv)
 {
-	struct overrides overrides = { 0 };
+	struct overrides overrides = { .step_mib = STEP_MIB };
 	struct rehearse_options options;
-	struct rehearse_result result;
-	struct err err = { 0 };
 	int option, r;
 
 	rehearse_options_init(&options);
@@ -325,11 +380,7 @@ static int rehearse_command(struct cli *cli, int argc, char **argv)
 	options.cancel = &interrupted;
 	options.phase = show_phase;
 	catch_signals();
-	if (rehearse_run(&options, &result, &err) < 0) {
-		rehearse_clean(&result);
-		return cli_failed(cli, &err);
-	}
-	return finish(cli, &result);
+	return rehearse(cli, &options, &overrides);
 }
 
 const struct command cmd_rehearse = {
@@ -343,7 +394,8 @@ const struct command cmd_rehearse = {
 		"      --disk MIB       default: 256 more than the memory\n"
 		"      --cpus N         default 2\n"
 		"      --crashkernel SIZE  what it reserves; default 128M\n"
-		"      --trigger sysrq|module  what brings it down; default sysrq\n"
+		"      --trigger sysrq|module|nmi|oom|hung-task|init\n"
+		"                       what brings it down; default sysrq\n"
 		"      --module FILE    the module to load for that\n"
 		"      --module-args ARGUMENTS\n"
 		"      --mode full|dmesg  what to write, instead of what is configured\n"
@@ -354,7 +406,10 @@ const struct command cmd_rehearse = {
 		"      --load MODULES   more modules for the first system, between blanks\n"
 		"      --qemu ARGUMENTS more for QEMU, between blanks\n"
 		"      --keep DIR       keep record and console log there: new, or empty\n"
-		"      --timeout S      give up after that; default 300\n",
+		"      --timeout S      give up after that; default 300\n"
+		"      --find-minimum   search the smallest reservation that works\n"
+		"      --step MIB       as exact as that; default 2\n"
+		"      --store DIR      keep the verdict below DIR\n",
 	.has_json = true,
 	.run = rehearse_command,
 };

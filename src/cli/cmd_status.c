@@ -7,11 +7,56 @@
 
 #include "cli/cli.h"
 #include "prepare/armed.h"
+#include "prepare/rehearsed.h"
 #include "record/field.h"
 
 #define STATUS_SCHEMA_VERSION 1
 
+struct status {
+	char root[PATH_MAX];	    /* "" for this machine */
+	char config_path[PATH_MAX]; /* of --root */
+	struct armed_status armed;
+	struct rehearsed rehearsed;
+	int rehearsed_result; /* 0, or why there is none */
+	struct err rehearsed_err;
+	char stale[256]; /* the rehearsal was of something else; "" */
+};
+
+/* Against what was armed last; where nothing was, nobody knows of what it should be. */
+static void status_look(struct status *status)
+{
+	const struct armed *state = &status->armed.state;
+	char path[PATH_MAX];
+
+	armed_look(status->root, &status->armed);
+	status->rehearsed_result =
+		rehearsed_load(status->root, &status->rehearsed, &status->rehearsed_err);
+	if (status->rehearsed_result == 0 && status->armed.has_state &&
+	    snprintf(path, sizeof(path), "%s%s", status->root, state->kernel_path) <
+		    (int)sizeof(path))
+		rehearsed_compare(&status->rehearsed, status->root, state->kernel_release,
+				  path, state, status->stale, sizeof(status->stale));
+}
+
 /* ---- text ---- */
+
+static void status_print_rehearsal(const struct status *status)
+{
+	char text[640];
+
+	if (status->rehearsed_result == ERR_NOTFOUND)
+		snprintf(text, sizeof(text), "none; run epitaph rehearse");
+	else if (status->rehearsed_result < 0)
+		snprintf(text, sizeof(text), "unknown: %.500s",
+			 err_text(&status->rehearsed_err));
+	else
+		rehearsed_describe(&status->rehearsed, text, sizeof(text));
+	printf("rehearsal      %s%s%s\n", status->stale, status->stale[0] ? "; " : "",
+	       text);
+	if (status->rehearsed_result == 0 && status->rehearsed.minimum_mib > 0)
+		printf("smallest       %u MiB reserved are enough, as a rehearsal found\n",
+		       status->rehearsed.minimum_mib);
+}
 
 static void status_print_state(const struct armed *state)
 {
@@ -37,8 +82,9 @@ static void status_print_state(const struct armed *state)
 	printf("loaded by      %s\n", state->method);
 }
 
-static void status_print(const struct armed_status *status)
+static void status_print(const struct status *all)
 {
+	const struct armed_status *status = &all->armed;
 	char reserved[32];
 
 	cli_format_size(status->kexec.reserved_bytes, reserved, sizeof(reserved));
@@ -51,15 +97,35 @@ static void status_print(const struct armed_status *status)
 		printf("lockdown       %s\n", status->kexec.lockdown);
 	if (status->is_armed)
 		status_print_state(&status->state);
+	status_print_rehearsal(all);
 	if (status->warning[0])
 		printf("warning        %s\n", status->warning);
 }
 
 /* ---- JSON ---- */
 
-static int status_print_json(const struct armed_status *status, struct err *err)
+static int status_rehearsal_json(const struct status *status, json_t **ret,
+				 struct err *err)
 {
+	int r;
+
+	*ret = NULL;
+	if (status->rehearsed_result < 0) {
+		*ret = json_null();
+		return 0;
+	}
+	r = rehearsed_to_json(&status->rehearsed, ret, err);
+	if (r == 0 &&
+	    json_object_set_new(*ret, "stale", field_new_string(status->stale)) < 0)
+		r = err_nomem(err);
+	return r;
+}
+
+static int status_print_json(const struct status *all, struct err *err)
+{
+	const struct armed_status *status = &all->armed;
 	_cleanup_json json_t *root = json_object();
+	json_t *rehearsal;
 	json_t *state = NULL;
 	int bad = 0, r;
 
@@ -75,6 +141,10 @@ static int status_print_json(const struct armed_status *status, struct err *err)
 	bad |= json_object_set_new(root, "lockdown",
 				   field_new_string(status->kexec.lockdown));
 	bad |= json_object_set_new(root, "this_boot", json_boolean(status->is_this_boot));
+	r = status_rehearsal_json(all, &rehearsal, err);
+	bad |= json_object_set_new(root, "rehearsal", rehearsal);
+	if (r < 0)
+		return r;
 	if (status->has_state) {
 		r = armed_to_json(&status->state, &state, err);
 		if (r < 0)
@@ -91,32 +161,47 @@ static int status_print_json(const struct armed_status *status, struct err *err)
 
 /* ---- the command ---- */
 
+enum {
+	OPTION_ROOT = 1000,
+};
+
 static int status_run(struct cli *cli, int argc, char **argv)
 {
-	_cleanup_free struct armed_status *status = calloc(1, sizeof(*status));
+	static const struct option options[] = {
+		{ "root", required_argument, NULL, OPTION_ROOT },
+		{ 0 },
+	};
+	_cleanup_free struct status *status = calloc(1, sizeof(*status));
 	struct err err = { 0 };
-	int option;
+	int option, code;
 
-	while ((option = cli_option(cli, &cmd_status, argc, argv, NULL, NULL)) != -1)
-		return cli_exit(option);
-	if (optind < argc)
-		return cli_usage(cli, "unexpected argument '%s'", argv[optind]);
 	if (!status) {
 		err_nomem(&err);
 		return cli_failed(cli, &err);
 	}
-	armed_look("", status);
+	while ((option = cli_option(cli, &cmd_status, argc, argv, "", options)) != -1) {
+		if (option != OPTION_ROOT)
+			return cli_exit(option);
+		code = cli_take_root(cli, optarg, status->root, status->config_path);
+		if (code != EXIT_DONE)
+			return code;
+	}
+	if (optind < argc)
+		return cli_usage(cli, "unexpected argument '%s'", argv[optind]);
+	status_look(status);
 	if (cli->json && status_print_json(status, &err) < 0)
 		return cli_failed(cli, &err);
 	if (!cli->json)
 		status_print(status);
-	return status->is_armed ? EXIT_DONE : EXIT_NOT_READY;
+	return status->armed.is_armed ? EXIT_DONE : EXIT_NOT_READY;
 }
 
 const struct command cmd_status = {
 	.name = "status",
 	.arguments = "[OPTION...]",
 	.summary = "would a panic now be captured? by what, since when",
+	.options =
+		"      --root DIR       look at a recorded machine: its files below DIR\n",
 	.has_json = true,
 	.run = status_run,
 };

@@ -451,6 +451,13 @@ int image_read(struct image *image, uint64_t paddr, void *buf, size_t size,
 	return 0;
 }
 
+struct image_mapping image_map(struct image *image, uint64_t paddr, size_t size)
+{
+	if (!image->ops->map)
+		return (struct image_mapping){ 0 };
+	return image->ops->map(image, paddr, size);
+}
+
 uint64_t image_next_data(struct image *image, uint64_t paddr)
 {
 	return image->ops->next_data ? image->ops->next_data(image, paddr) : paddr;

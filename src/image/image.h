@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "image/image_mapping.h"
 
 struct image;
 
@@ -113,6 +114,13 @@ static inline void image_closep(struct image **image)
  */
 int image_read(struct image *image, uint64_t paddr, void *buf, size_t size,
 	       struct err *err);
+
+/*
+ * Physical memory without a copy, where the image is a crash kernel's /proc/vmcore: what
+ * is large and read once would else take as much of the little memory that there is.
+ * Without bytes: read it.
+ */
+struct image_mapping image_map(struct image *image, uint64_t paddr, size_t size);
 
 /*
  * Where the next bytes that may be other than zero lie: the smallest paddr >= @paddr that

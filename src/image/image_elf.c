@@ -585,6 +585,16 @@ static int elf_read(struct image *image, uint64_t paddr, void *buf, size_t size,
 	return 0;
 }
 
+static struct image_mapping elf_map(struct image *image, uint64_t paddr, size_t size)
+{
+	const struct elf_context *c = image->context;
+	const struct elf_segment *s = elf_list_find(&c->data, paddr);
+
+	if (!s || size > s->end - paddr)
+		return (struct image_mapping){ 0 };
+	return image_file_map(&image->file, s->offset + (paddr - s->paddr), size);
+}
+
 static uint64_t elf_next_data(struct image *image, uint64_t paddr)
 {
 	const struct elf_context *c = image->context;
@@ -629,6 +639,7 @@ const struct image_ops image_elf_ops = {
 	.open = elf_open,
 	.close = elf_close,
 	.read = elf_read,
+	.map = elf_map,
 	.next_data = elf_next_data,
 	.has_page = elf_has_page,
 	.next_page = elf_next_page,

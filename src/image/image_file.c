@@ -19,6 +19,9 @@
 /* And from this on a window, at once. */
 #define WINDOW_WORTH_SIZE ((size_t)16 << 10)
 
+/* The largest page that a kernel has (arm64: 64 KiB): offsets of mmap(). */
+#define MAP_ALIGN ((uint64_t)64 << 10)
+
 /* After so many a file is taken for one that has no mmap(), as /proc/kcore. */
 #define MAP_FAILURES_MAX 8
 
@@ -30,6 +33,29 @@ static const uint8_t *map(const struct image_file *file, uint64_t offset, uint64
 		return NULL;
 	p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, file->fd, (off_t)offset);
 	return p == MAP_FAILED ? NULL : p;
+}
+
+struct image_mapping image_file_map(const struct image_file *file, uint64_t offset,
+				    size_t size)
+{
+	struct image_mapping mapping = { 0 };
+	uint64_t start = offset & ~(MAP_ALIGN - 1);
+
+	if (file->blocks || file->flat || !file->can_map || size == 0 ||
+	    !image_file_has(file, offset, size))
+		return mapping;
+	mapping.size = size + (size_t)(offset - start);
+	mapping.start = (void *)map(file, start, mapping.size);
+	if (mapping.start)
+		mapping.bytes = (const uint8_t *)mapping.start + (offset - start);
+	return mapping;
+}
+
+void image_mapping_done(struct image_mapping *mapping)
+{
+	if (mapping->start)
+		munmap(mapping->start, mapping->size);
+	*mapping = (struct image_mapping){ 0 };
 }
 
 static int lock_init(struct image_file *file, struct err *err)

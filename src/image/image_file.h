@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "image/image_mapping.h"
 
 struct image_blocks;
 struct image_flat;
@@ -64,6 +65,14 @@ int image_file_unflatten(struct image_file *file, struct err *err);
 /* Exactly @size bytes; ERR_TRUNCATED where they are not all in the file. */
 int image_file_read(struct image_file *file, uint64_t offset, void *buf, size_t size,
 		    struct err *err);
+
+/*
+ * Some bytes of /proc/vmcore where they are: of the dead kernel's memory, and none of
+ * ours. NULL for any other file (a regular one that shrinks under a mapping kills its
+ * reader), or if it can't be mapped; read it then. To be ended with image_mapping_done().
+ */
+struct image_mapping image_file_map(const struct image_file *file, uint64_t offset,
+				    size_t size);
 
 /* The same of the file as it is on disk: for image_flat.c. */
 int image_file_read_raw(struct image_file *file, uint64_t offset, void *buf, size_t size,

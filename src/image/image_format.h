@@ -36,6 +36,9 @@ struct image_ops {
 	int (*read)(struct image *image, uint64_t paddr, void *buf, size_t size,
 		    size_t *ret_done, struct err *err);
 
+	/* See image_map(). NULL: nothing lies there as it is in memory. */
+	struct image_mapping (*map)(struct image *image, uint64_t paddr, size_t size);
+
 	/* See image.h. NULL: the format has no holes. */
 	uint64_t (*next_data)(struct image *image, uint64_t paddr);
 	bool (*has_page)(struct image *image, uint64_t paddr);

@@ -19,6 +19,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "image/image.h"
 #include "kernel/btf_plain.h"
 
 #define PATH_MAX_SIZE 256
@@ -104,44 +105,47 @@ static int index_build(struct types *types, struct err *err)
 }
 
 /*
- * libbpf copies what it is given: *data is freed as soon as it did, for both are
- * megabytes.
+ * libbpf copies what it is given: *owned, which holds @data or is NULL, is freed as soon
+ * as it did, for both are megabytes.
  */
-static int parse_btf(uint8_t **data, size_t size, struct btf **ret, struct err *err)
+static int parse_btf(const uint8_t *data, uint8_t **owned, size_t size, struct btf **ret,
+		     struct err *err)
 {
 	uint8_t *plain = NULL;
 	size_t plain_size;
-	int r = btf_plain(*data, size, &plain, &plain_size, err);
+	int r = btf_plain(data, size, &plain, &plain_size, err);
 
 	if (r < 0)
 		return r;
 	if (plain) {
-		free(*data);
-		*data = plain;
+		free(*owned);
+		*owned = plain;
+		data = plain;
 		size = plain_size;
 	}
 	/* Of the whole process, but nobody else here uses libbpf: it prints to stderr. */
 	libbpf_set_print(NULL);
-	*ret = btf__new(*data, (uint32_t)size);
+	*ret = btf__new(data, (uint32_t)size);
 	if (!*ret && errno == ENOMEM)
 		return err_nomem(err);
 	if (!*ret)
 		return err_set(err, ERR_CORRUPT, "BTF of %zu bytes can't be parsed: %s",
 			       size, strerror(errno));
-	free(*data);
-	*data = NULL;
+	free(*owned);
+	*owned = NULL;
 	return 0;
 }
 
-/* Takes *data. */
-static int new_from(uint8_t **data, size_t size, struct types **ret, struct err *err)
+/* @owned as of parse_btf(). */
+static int new_from(const uint8_t *data, uint8_t **owned, size_t size, struct types **ret,
+		    struct err *err)
 {
 	_cleanup_types struct types *types = calloc(1, sizeof(*types));
 	int r;
 
 	if (!types)
 		return err_nomem(err);
-	r = parse_btf(data, size, &types->btf, err);
+	r = parse_btf(data, owned, size, &types->btf, err);
 	if (r == 0)
 		r = index_build(types, err);
 	if (r < 0)
@@ -152,16 +156,12 @@ static int new_from(uint8_t **data, size_t size, struct types **ret, struct err 
 
 int types_new_bytes(const void *data, size_t size, struct types **ret, struct err *err)
 {
-	_cleanup_free uint8_t *copy = NULL;
+	_cleanup_free uint8_t *none = NULL;
 
 	if (size > TYPES_BTF_SIZE_MAX)
 		return err_set(err, ERR_LIMIT, "BTF has %zu bytes, more than %zu", size,
 			       TYPES_BTF_SIZE_MAX);
-	copy = malloc(size + 1);
-	if (!copy)
-		return err_nomem(err);
-	memcpy(copy, data, size);
-	return new_from(&copy, size, ret, err);
+	return new_from(data, &none, size, ret, err);
 }
 
 int types_locate(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_size,
@@ -188,18 +188,48 @@ int types_locate(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_size,
 	return 0;
 }
 
+/*
+ * The parser makes a copy of its own: in a crash kernel a second one, of 5 MiB, would be
+ * the most that a report takes. The kernel's image lies in one piece of physical memory
+ * (x86, arm64), so BTF can be had where it is; no mapping where it does not.
+ */
+static struct image_mapping map_bytes(struct kernel *kernel, uint64_t start,
+				      uint64_t size)
+{
+	struct image_mapping none = { 0 };
+	uint64_t first = 0, paddr, run;
+
+	if (size == 0)
+		return none;
+	for (uint64_t at = 0; at < size; at += run) {
+		if (kernel_translate(kernel, start + at, &paddr, &run, NULL) < 0 ||
+		    run == 0)
+			return none;
+		if (at == 0)
+			first = paddr;
+		else if (paddr - first != at)
+			return none;
+	}
+	return image_map(kernel_image(kernel), first, (size_t)size);
+}
+
 int types_new_at(struct kernel *kernel, uint64_t start, uint64_t size, struct types **ret,
 		 struct err *err)
 {
-	_cleanup_free uint8_t *bytes = malloc(size + 1);
+	_cleanup_image_mapping struct image_mapping mapping =
+		map_bytes(kernel, start, size);
+	_cleanup_free uint8_t *bytes = NULL;
 	int r;
 
+	if (mapping.bytes)
+		return types_new_bytes(mapping.bytes, size, ret, err);
+	bytes = malloc(size + 1);
 	if (!bytes)
 		return err_nomem(err);
 	r = kernel_read(kernel, start, bytes, size, err);
 	if (r < 0)
 		return err_in(err, r, "reading BTF");
-	return new_from(&bytes, size, ret, err);
+	return new_from(bytes, &bytes, size, ret, err);
 }
 
 int types_new(struct kernel *kernel, struct types **ret, struct err *err)

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/size.h"
 #include "prepare/arm.h"
+#include "prepare/rehearsed.h"
 #include "prepare/requirement.h"
 
 #define CRASH_SIZE   "/sys/kernel/kexec_crash_size"
@@ -395,7 +396,37 @@ static void probe_boot_service(const struct check_subject *subject,
 static void probe_rehearsal(const struct check_subject *subject,
 			    const struct requirement *row, struct finding *finding)
 {
-	finding_set(finding, row->missing, "", NULL, "verdicts are not kept yet");
+	const struct kernel_image *image = &subject->image;
+	bool has_image = subject->image_result == 0;
+	char why[256], text[640];
+	struct rehearsed last;
+	struct err err = { 0 };
+	int r = rehearsed_load(subject->root, &last, &err);
+
+	if (r < 0) {
+		finding_set(finding, row->missing,
+			    r == ERR_NOTFOUND ? "" : REHEARSED_FILE, NULL, "%s",
+			    r == ERR_NOTFOUND ? "none is known" : err_text(&err));
+		return;
+	}
+	rehearsed_describe(&last, text, sizeof(text));
+	if (!rehearsed_compare(&last, subject->root,
+			       has_image ? image->release : subject->release,
+			       has_image ? image->path : "",
+			       subject->armed.is_armed ? &subject->armed.state : NULL,
+			       why, sizeof(why)))
+		finding_set(finding, REQUIREMENT_WARNING, REHEARSED_FILE,
+			    "run epitaph rehearse again", "%s; %s", why, text);
+	else
+		finding_set(
+			finding,
+			last.verdict == REHEARSED_GOOD ? REQUIREMENT_OK
+						       : REQUIREMENT_WARNING,
+			REHEARSED_FILE,
+			last.verdict == REHEARSED_GOOD
+				? NULL
+				: "remove the reason, then run epitaph rehearse again",
+			"%s", text);
 }
 
 /* ---- the rows ---- */

@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "prepare/arm.h"
 #include "prepare/module_set.h"
+#include "prepare/rehearsed.h"
 #include "prepare/target.h"
 
 #define CAPTURE_PROGRAM "epitaph-capture"
@@ -58,6 +59,31 @@ static int image_measure(const char *root, const struct kernel_image *kernel,
 	return r;
 }
 
+uint64_t reservation_round(uint64_t bytes)
+{
+	return align_up(bytes, RESERVATION_STEP_BYTES);
+}
+
+/* A minimum that was searched for is worth more than any sum. */
+static void use_rehearsal(const char *root, struct reservation *ret)
+{
+	struct rehearsed last;
+	char why[256];
+	uint64_t bytes;
+
+	if (rehearsed_load(root, &last, NULL) < 0 ||
+	    !rehearsed_compare(&last, root, ret->kernel.release, ret->kernel.path, NULL,
+			       why, sizeof(why)))
+		return;
+	bytes = rehearsed_reserve_bytes(
+		&last, ret->is_image_guess ? 0 : ret->image.unpacked_bytes);
+	if (bytes == 0)
+		return;
+	ret->is_measured = true;
+	ret->minimum_mib = last.minimum_mib;
+	ret->needed_bytes = bytes;
+}
+
 void reservation_measure(const char *root, const char *release,
 			 const struct config *config, const struct log *log,
 			 struct reservation *ret)
@@ -75,10 +101,11 @@ void reservation_measure(const char *root, const char *release,
 				(struct capture_image_size){ ARM_GUESS_IMAGE_BYTES,
 							     ARM_GUESS_UNPACKED_BYTES };
 		ret->needed_bytes = arm_needed_bytes(&ret->kernel, &ret->image);
+		use_rehearsal(root, ret);
 	}
 	snprintf(ret->guess_reason, sizeof(ret->guess_reason), "%.255s",
 		 why.code ? err_text(&why) : "");
-	ret->size_bytes = align_up(ret->needed_bytes, RESERVATION_STEP_BYTES);
+	ret->size_bytes = reservation_round(ret->needed_bytes);
 }
 
 static double mib(uint64_t bytes)
@@ -92,6 +119,14 @@ void reservation_explain(const struct reservation *reservation, char *ret, size_
 		snprintf(ret, size,
 			 "memory for the kernel that captures a crash. How much this "
 			 "kernel needs is not known, this is a guess");
+		return;
+	}
+	if (reservation->is_measured) {
+		snprintf(ret, size,
+			 "memory for the kernel that captures a crash: %u MiB were the "
+			 "smallest that worked in a rehearsal, %.1f MiB are that and a "
+			 "fifth, rounded up",
+			 reservation->minimum_mib, mib(reservation->needed_bytes));
 		return;
 	}
 	snprintf(

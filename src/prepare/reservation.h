@@ -28,8 +28,13 @@ struct reservation {
 	bool is_image_guess;
 	char guess_reason[256];
 	uint64_t needed_bytes; /* at most */
+	bool is_measured;      /* by a rehearsal of this very kernel: then that counts */
+	uint32_t minimum_mib;  /* the smallest that worked there */
 	uint64_t size_bytes;   /* rounded up */
 };
+
+/* In the steps in which memory is reserved. */
+uint64_t reservation_round(uint64_t bytes);
 
 /* What is missing becomes a guess, with its reason. */
 void reservation_measure(const char *root, const char *release,

@@ -29,11 +29,12 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "rehearse/guest_lines.h"
+#include "rehearse/trigger.h"
 
 #define DISK		 "/dev/vda"
 #define DISK_WAIT_MS	 30000
 #define DISK_POLL_MS	 50
-#define TRIGGER_WAIT_MS	 30000
+#define TRIGGER_WAIT_MS	 180000
 #define MODULES_MAX	 256
 #define JOB_LIMIT_BYTES	 ((size_t)64 << 10)
 #define LIST_LIMIT_BYTES ((size_t)1 << 20)
@@ -42,7 +43,7 @@
 
 struct job {
 	const char *marker;
-	const char *trigger; /* "sysrq" or "module" */
+	const char *trigger; /* a name of trigger.h */
 	const char *module_args;
 	const char *archive;
 	const char *library_path;
@@ -314,8 +315,8 @@ static int log_marker(const struct job *job, struct err *err)
 	return fd_write_full(fd, line, (size_t)n, err);
 }
 
-/* Returns only if the machine is still alive. */
-static void bring_down(const struct job *job, struct err *err)
+/* In a child of its own: the one that panics has a name. */
+static void load_trigger_module(const struct job *job, struct err *err)
 {
 	pid_t pid = fork();
 	int waited = 0;
@@ -324,11 +325,7 @@ static void bring_down(const struct job *job, struct err *err)
 		struct err why = { 0 };
 
 		prctl(PR_SET_NAME, GUEST_TRIGGER_COMM);
-		if (strcmp(job->trigger, "module") == 0)
-			insert_module(GUEST_MODULE, job->module_args, &why);
-		else
-			file_write_existing(AT_FDCWD, "/proc/sysrq-trigger", "c", &why);
-		if (why.code)
+		if (insert_module(GUEST_MODULE, job->module_args, &why) < 0)
 			say("the trigger: %s", err_text(&why));
 		_exit(1);
 	}
@@ -336,8 +333,30 @@ static void bring_down(const struct job *job, struct err *err)
 		poll(NULL, 0, DISK_POLL_MS);
 		waited += DISK_POLL_MS;
 	}
-	err_set(err, ERR_OS, "the kernel did not panic: the %s trigger left it alive",
-		job->trigger);
+	err_set(err, ERR_OS, "the kernel did not panic: the module left it alive");
+}
+
+static void ask_nmi(void)
+{
+	say(GUEST_NMI);
+}
+
+/* Returns only if the machine is still alive. */
+static void bring_down(const struct job *job, struct err *err)
+{
+	enum rehearse_trigger trigger;
+
+	if (rehearse_trigger_parse(job->trigger, &trigger, err) < 0)
+		return;
+	if (trigger == REHEARSE_MODULE) {
+		load_trigger_module(job, err);
+	} else if (trigger == REHEARSE_INIT) {
+		prctl(PR_SET_NAME, GUEST_TRIGGER_COMM);
+		_exit(0);
+	} else {
+		trigger_pull(trigger, TRIGGER_WAIT_MS / 1000,
+			     trigger == REHEARSE_NMI ? ask_nmi : NULL, err);
+	}
 }
 
 static void first_boot(const struct job *job, struct err *err)
@@ -435,7 +454,7 @@ int main(void)
 		r = read_job(&job, &err);
 	if (r < 0)
 		fail(&err);
-	if (sethostname("rehearsal", strlen("rehearsal")) < 0)
+	if (sethostname(GUEST_HOST, strlen(GUEST_HOST)) < 0)
 		say("no host name: %s", strerror(errno));
 	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("LD_LIBRARY_PATH", job.library_path, 1);

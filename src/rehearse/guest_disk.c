@@ -316,8 +316,8 @@ static int put_job(const struct rehearse_options *options, const char *tree,
 		return err_set(err, ERR_INVALID, "a newline in the module's arguments");
 	text_add(&text,
 		 "marker=%s\ntrigger=%s\nmodule_args=%s\narchive=%s\nlibrary_path=%s\n",
-		 marker, options->trigger == REHEARSE_MODULE ? "module" : "sysrq",
-		 arguments, archive, library_path);
+		 marker, rehearse_trigger_name(options->trigger), arguments, archive,
+		 library_path);
 	return tree_write(tree, GUEST_JOB, &text, err);
 }
 

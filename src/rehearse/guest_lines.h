@@ -11,10 +11,13 @@
 #define GUEST_BOOTED  "booted"
 #define GUEST_ARMED   "armed"
 #define GUEST_PANIC   "panic"
+#define GUEST_NMI     "waiting for an NMI"
 #define GUEST_AGAIN   "rebooted"
 #define GUEST_FOUND   "record found"
 #define GUEST_FAILED  "failed"		   /* and why */
 #define GUEST_MESSAGE "epitaph rehearsal " /* and the marker: in the kernel's log */
+
+#define GUEST_HOST "rehearsal"
 
 /* Of the task that brings the kernel down. */
 #define GUEST_TRIGGER_COMM "rehearsal"

@@ -30,6 +30,18 @@ static const struct {
 /* kernel/reboot.c, at the highest level: on every console. */
 #define KERNEL_HALTED "reboot: System halted"
 
+/* What is more than that is no crash kernel's memory, but a line that was torn. */
+#define PHASES_MEMORY_MAX_MIB 1e9
+
+void phases_init(struct phases *phases, const struct log *log)
+{
+	*phases = (struct phases){
+		.memory_low_kib = -1,
+		.memory_total_kib = -1,
+		.log = log,
+	};
+}
+
 const char *rehearse_phase_key(enum rehearse_phase phase)
 {
 	return (size_t)phase < PHASE_COUNT ? phase_table[phase].key : "unknown";
@@ -85,11 +97,28 @@ static void phases_reach(struct phases *phases, enum rehearse_phase phase,
 		phases->reached(phases->context, phase, result);
 }
 
+/* "epitaph: lowest free memory 10.5 MiB of 40.8 MiB" */
+static void phases_memory(struct phases *phases, const char *line)
+{
+	const char *at = strstr(line, PROGRESS_PREFIX PROGRESS_MEMORY);
+	double low, total;
+
+	if (at &&
+	    sscanf(at, PROGRESS_PREFIX PROGRESS_MEMORY "%lf MiB of %lf MiB", &low,
+		   &total) == 2 &&
+	    low >= 0 && total >= low && total < PHASES_MEMORY_MAX_MIB) {
+		phases->memory_low_kib = (int64_t)(low * 1024);
+		phases->memory_total_kib = (int64_t)(total * 1024);
+	}
+}
+
 static void phases_line(struct phases *phases, const char *line, double seconds)
 {
 	const char *failed = strstr(line, GUEST_PREFIX GUEST_FAILED);
 
 	log_debug(phases->log, "%7.1f  %s", seconds, line);
+	phases_memory(phases, line);
+	phases->wants_nmi |= strstr(line, GUEST_PREFIX GUEST_NMI) != NULL;
 	if (strstr(line, KERNEL_HALTED))
 		phases->is_halted = true;
 	if (failed && !phases->failed[0]) {

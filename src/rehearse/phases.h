@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/log.h"
 #include "rehearse/rehearse.h"
@@ -19,6 +20,9 @@ struct phases {
 	struct rehearse_phase_result results[PHASE_COUNT];
 	char failed[256]; /* what the guest said when it gave up; "" */
 	bool is_halted;	  /* the kernel said so: the machine does nothing any more */
+	bool wants_nmi;	  /* the guest waits for one */
+	/* What the crash kernel had at the least, of what; -1: it did not say. */
+	int64_t memory_low_kib, memory_total_kib;
 	char line[PHASES_LINE_SIZE]; /* so far */
 	size_t line_size;
 	const struct log *log; /* each line, as a debug message */
@@ -26,6 +30,9 @@ struct phases {
 			const struct rehearse_phase_result *result);
 	void *context;
 };
+
+/* Of a machine that was not started yet; the callback is the caller's to set. */
+void phases_init(struct phases *phases, const struct log *log);
 
 /* Takes what came from the console @seconds after the start. */
 void phases_feed(struct phases *phases, const char *data, size_t size, double seconds);

@@ -3,15 +3,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/text.h"
 #include "rehearse/process.h"
 
 #define QEMU_ARGUMENTS_MAX 80
+#define QEMU_NMI	   "nmi\n" /* to its human monitor */
+#define QEMU_ANSWERS_MAX   64
+#define QEMU_ANSWER_MS	   1000
 
 int qemu_find(char ret[static PATH_MAX], struct err *err)
 {
@@ -36,7 +43,8 @@ static void add_escaped(struct text *text, const char *value)
 }
 
 static int qemu_spawn(const struct qemu_machine *machine, const char *drive,
-		      int console_fd, int errors_fd, pid_t *ret, struct err *err)
+		      const char *monitor, int console_fd, int errors_fd, pid_t *ret,
+		      struct err *err)
 {
 	char memory[16], cpus[16];
 	bool is_kvm = machine->accelerator == QEMU_KVM;
@@ -68,6 +76,8 @@ static int qemu_spawn(const struct qemu_machine *machine, const char *drive,
 		machine->cmdline,
 		"-drive",
 		drive,
+		"-monitor",
+		monitor,
 		NULL,
 	};
 
@@ -95,7 +105,7 @@ int qemu_start(const struct qemu_machine *machine, struct qemu *ret, struct err 
 	_cleanup_fd int errors =
 		open(machine->errors, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	_cleanup_fd int console = -1, ours = -1;
-	_cleanup_text struct text drive = { 0 };
+	_cleanup_text struct text drive = { 0 }, monitor = { 0 };
 	int fds[2], r;
 	pid_t pid;
 
@@ -104,7 +114,14 @@ int qemu_start(const struct qemu_machine *machine, struct qemu *ret, struct err 
 	// The disk is thrown away: its writes may stay in this machine's memory.
 	text_add(&drive, "if=virtio,format=raw,cache=unsafe,file=");
 	add_escaped(&drive, machine->disk);
+	text_add(&monitor, machine->monitor ? "unix:" : "none");
+	if (machine->monitor) {
+		add_escaped(&monitor, machine->monitor);
+		text_add(&monitor, ",server=on,wait=off");
+	}
 	r = text_check(&drive, err);
+	if (r == 0)
+		r = text_check(&monitor, err);
 	if (r < 0)
 		return r;
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -112,10 +129,38 @@ int qemu_start(const struct qemu_machine *machine, struct qemu *ret, struct err 
 	ours = fds[0];
 	console = fds[1];
 	fcntl(ours, F_SETFL, O_NONBLOCK);
-	r = qemu_spawn(machine, text_get(&drive), console, errors, &pid, err);
+	r = qemu_spawn(machine, text_get(&drive), text_get(&monitor), console, errors,
+		       &pid, err);
 	if (r < 0)
 		return r;
 	*ret = (struct qemu){ .pid = pid, .console_fd = take_fd(&ours) };
+	return 0;
+}
+
+int qemu_nmi(const char *monitor, struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	char said[256];
+	int r;
+
+	if (strlen(monitor) >= sizeof(address.sun_path))
+		return err_set(err, ERR_LIMIT,
+			       "'%s' is too long for a socket: set TMPDIR", monitor);
+	memcpy(address.sun_path, monitor, strlen(monitor));
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return err_os(err, errno, "unable to reach QEMU at '%s'", monitor);
+	r = fd_write_full(fd, QEMU_NMI, strlen(QEMU_NMI), err);
+	if (r < 0)
+		return r;
+	shutdown(fd, SHUT_WR);
+	// It has been read when QEMU closes its end.
+	for (int i = 0; i < QEMU_ANSWERS_MAX && poll(&ready, 1, QEMU_ANSWER_MS) > 0;
+	     i++) {
+		if (read(fd, said, sizeof(said)) <= 0)
+			break;
+	}
 	return 0;
 }
 

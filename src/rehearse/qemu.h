@@ -25,8 +25,9 @@ struct qemu_machine {
 	uint32_t cpus;
 	const char *kernel, *initrd, *disk;
 	const char *cmdline;
-	const char *errors; /* a file for what QEMU itself says */
-	const char *more;   /* arguments, between blanks; or NULL */
+	const char *errors;  /* a file for what QEMU itself says */
+	const char *monitor; /* the path of a socket to make, for qemu_nmi(); or NULL */
+	const char *more;    /* arguments, between blanks; or NULL */
 };
 
 struct qemu {
@@ -45,6 +46,9 @@ int qemu_start(const struct qemu_machine *machine, struct qemu *ret, struct err 
 
 /* Has it ended? Then status says how. */
 bool qemu_has_ended(struct qemu *qemu);
+
+/* A non-maskable interrupt for the machine whose monitor is there. */
+int qemu_nmi(const char *monitor, struct err *err);
 
 /* Switches it off, by its id; fine if it is off. */
 void qemu_stop(struct qemu *qemu);

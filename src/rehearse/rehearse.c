@@ -43,13 +43,6 @@ void rehearse_options_init(struct rehearse_options *options)
 	};
 }
 
-const char *rehearse_verdict_name(enum rehearse_verdict verdict)
-{
-	static const char *const names[] = { "failed", "incomplete", "good" };
-
-	return (size_t)verdict < ARRAY_SIZE(names) ? names[verdict] : "unknown";
-}
-
 static double now_seconds(void)
 {
 	struct timespec ts;
@@ -66,6 +59,7 @@ struct rehearsal {
 	struct guest_disk disk;
 	char work[PATH_MAX];
 	char errors[PATH_MAX + 16];
+	char monitor[PATH_MAX + 16];
 	char program[PATH_MAX];
 	struct text cmdline;
 	struct qemu_machine machine;
@@ -76,6 +70,7 @@ struct rehearsal {
 	double heard; /* the console's last byte */
 	bool has_spoken;
 	int boots;
+	bool has_sent_nmi;
 };
 
 static int rehearsal_switch_on(struct rehearsal *re, struct err *err)
@@ -164,6 +159,15 @@ static int rehearsal_next_boot(struct rehearsal *re, bool *ret_is_over, struct e
 	return rehearsal_switch_on(re, err);
 }
 
+/* The guest asks, then waits. One only: the next would be the crash kernel's. */
+static int rehearsal_send_nmi(struct rehearsal *re, struct err *err)
+{
+	if (!re->phases.wants_nmi || re->has_sent_nmi)
+		return 0;
+	re->has_sent_nmi = true;
+	return qemu_nmi(re->monitor, err);
+}
+
 static int rehearsal_watch(struct rehearsal *re, struct err *err)
 {
 	bool is_over = false, has_ended;
@@ -175,6 +179,8 @@ static int rehearsal_watch(struct rehearsal *re, struct err *err)
 		// Asked first: what was said before the end is then still read.
 		has_ended = qemu_has_ended(&re->qemu);
 		r = rehearsal_listen(re, err);
+		if (r == 0)
+			r = rehearsal_send_nmi(re, err);
 		if (r < 0)
 			break;
 		if (rehearsal_kvm_failed(re))
@@ -196,7 +202,7 @@ static void rehearsal_fail(struct rehearsal *re, const char *why)
 {
 	int last = phases_last(&re->phases);
 
-	re->result->verdict = REHEARSE_FAILED;
+	re->result->verdict = REHEARSED_FAILED;
 	snprintf(re->result->why, sizeof(re->result->why), "%s; the last phase was: %s",
 		 why, last < 0 ? "none" : rehearse_phase_text((enum rehearse_phase)last));
 }
@@ -307,6 +313,7 @@ static int make_directories(struct rehearsal *re, struct err *err)
 	if (r < 0)
 		return r;
 	snprintf(re->errors, sizeof(re->errors), "%s/qemu.log", re->work);
+	snprintf(re->monitor, sizeof(re->monitor), "%s/monitor", re->work);
 	if (snprintf(result->console, sizeof(result->console), "%s/console.log",
 		     result->directory) >= (int)sizeof(result->console))
 		return err_set(err, ERR_LIMIT, "'%s' is too long", result->directory);
@@ -346,6 +353,7 @@ static int rehearsal_prepare(struct rehearsal *re, struct err *err)
 		.disk = re->disk.disk,
 		.cmdline = text_get(&re->cmdline),
 		.errors = re->errors,
+		.monitor = options->trigger == REHEARSE_NMI ? re->monitor : NULL,
 		.more = options->qemu,
 	};
 	memcpy(re->result->kernel_release, re->disk.release,
@@ -362,6 +370,22 @@ static void phase_reached(void *context, enum rehearse_phase phase,
 		options->phase(options->phase_context, phase, result);
 }
 
+/* What the machine took, as its console told. */
+static void rehearsal_measure(const struct rehearsal *re)
+{
+	const struct rehearse_phase_result *phases = re->phases.results;
+	struct rehearse_result *result = re->result;
+
+	memcpy(result->phases, phases, sizeof(result->phases));
+	result->memory_low_kib = re->phases.memory_low_kib;
+	result->memory_total_kib = re->phases.memory_total_kib;
+	result->capture_seconds =
+		phases[PHASE_CRASH_KERNEL].is_reached && phases[PHASE_END].is_reached
+			? phases[PHASE_END].seconds - phases[PHASE_CRASH_KERNEL].seconds
+			: -1;
+	memcpy(result->kernel, re->disk.kernel, sizeof(result->kernel));
+}
+
 int rehearse_run(const struct rehearse_options *options, struct rehearse_result *ret,
 		 struct err *err)
 {
@@ -370,13 +394,13 @@ int rehearse_run(const struct rehearse_options *options, struct rehearse_result 
 		.result = ret,
 		.console_fd = -1,
 		.qemu = { .console_fd = -1 },
-		.phases = { .log = options->log,
-			    .reached = phase_reached,
-			    .context = (void *)options },
 	};
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
+	phases_init(&re.phases, options->log);
+	re.phases.reached = phase_reached;
+	re.phases.context = (void *)options;
 	r = rehearsal_prepare(&re, err);
 	re.started = now_seconds();
 	if (r == 0)
@@ -385,7 +409,7 @@ int rehearse_run(const struct rehearse_options *options, struct rehearse_result 
 		r = rehearsal_watch(&re, err);
 	qemu_stop(&re.qemu);
 	ret->seconds = now_seconds() - re.started;
-	memcpy(ret->phases, re.phases.results, sizeof(ret->phases));
+	rehearsal_measure(&re);
 	snprintf(ret->accelerator, sizeof(ret->accelerator), "%s",
 		 qemu_accelerator_name(re.machine.accelerator));
 	if (r == 0)
@@ -443,7 +467,7 @@ int rehearse_to_json(const struct rehearse_result *result, json_t **ret, struct 
 	json_t *json =
 		json_pack("{s:i, s:s, s:s, s:f, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}",
 			  "schema_version", REHEARSE_SCHEMA_VERSION, "verdict",
-			  rehearse_verdict_name(result->verdict), "why", result->why,
+			  rehearsed_verdict_name(result->verdict), "why", result->why,
 			  "seconds", result->seconds, "accelerator", result->accelerator,
 			  "kernel_release", result->kernel_release, "marker",
 			  result->marker, "directory", result->directory, "record",

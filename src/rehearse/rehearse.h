@@ -20,6 +20,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "prepare/config.h"
+#include "prepare/rehearsed.h"
+#include "rehearse/minimum.h"
+#include "rehearse/trigger.h"
 
 #define REHEARSE_SCHEMA_VERSION 1
 
@@ -28,11 +31,6 @@
 #define REHEARSE_DISK_MIN_MIB	64
 #define REHEARSE_DISK_MAX_MIB	(1 << 20)
 #define REHEARSE_CPUS_MAX	64
-
-enum rehearse_trigger {
-	REHEARSE_SYSRQ,
-	REHEARSE_MODULE,
-};
 
 /* In the order in which they are reached. */
 enum rehearse_phase {
@@ -83,18 +81,17 @@ struct rehearse_options {
 
 void rehearse_options_init(struct rehearse_options *options);
 
-enum rehearse_verdict {
-	REHEARSE_FAILED,     /* no record, or the machine did not come that far */
-	REHEARSE_INCOMPLETE, /* a record, but not all that was ordered */
-	REHEARSE_GOOD,
-};
-
 struct rehearse_result {
-	enum rehearse_verdict verdict;
-	char why[512]; /* "" if good */
+	enum rehearsed_verdict verdict; /* incomplete: a record, but not all of it */
+	char why[512];			/* "" if good */
 	struct rehearse_phase_result phases[PHASE_COUNT];
 	double seconds;
-	char accelerator[8]; /* "kvm" or "tcg" */
+	double capture_seconds; /* from the crash kernel's start to its end; < 0: unknown
+				 */
+	int64_t memory_low_kib; /* the crash kernel's, at the least; -1: unknown */
+	int64_t memory_total_kib; /* of what; -1: unknown */
+	char kernel[PATH_MAX];	  /* the image that was tried */
+	char accelerator[8];	  /* "kvm" or "tcg" */
 	char kernel_release[65];
 	char marker[64];	  /* was logged just before the panic */
 	char directory[PATH_MAX]; /* console.log, and what was taken off the disk */
@@ -110,6 +107,36 @@ struct rehearse_result {
 int rehearse_run(const struct rehearse_options *options, struct rehearse_result *ret,
 		 struct err *err);
 
+/* For rehearsal.json: what was tried, and how it ended. Reads the files that are still in
+ * result->directory. */
+void rehearse_to_verdict(const struct rehearse_options *options,
+			 const struct rehearse_result *result, struct rehearsed *ret);
+
+/*
+ * A rehearsal each for smaller and smaller reservations, from options->crashkernel
+ * ("128M") down: see minimum.h. Of the probes only directories in options->keep stay.
+ */
+struct rehearse_minimum {
+	uint32_t step_mib;
+	uint32_t minimum_mib;
+	struct rehearsed lowest; /* the verdict of the probe with that, and the minimum */
+	struct {
+		uint32_t mib;
+		enum rehearsed_verdict verdict;
+		char why[256];
+		double seconds;
+		int64_t memory_low_kib; /* -1: unknown */
+	} probes[MINIMUM_PROBES_MAX];
+	size_t probe_count;
+	char kernel_release[65], accelerator[8];
+	/* Called before a probe and, with the same index, after it; may be NULL. */
+	void (*tell)(void *context, const struct rehearse_minimum *minimum, size_t index,
+		     bool is_done);
+	void *tell_context;
+};
+int rehearse_find_minimum(const struct rehearse_options *options,
+			  struct rehearse_minimum *minimum, struct err *err);
+
 /* Removes ret->directory if it is a temporary one. */
 void rehearse_clean(const struct rehearse_result *result);
 
@@ -120,6 +147,5 @@ int rehearse_to_json(const struct rehearse_result *result, json_t **ret, struct 
 const char *rehearse_phase_key(enum rehearse_phase phase);
 /* "the crash kernel runs", for people. */
 const char *rehearse_phase_text(enum rehearse_phase phase);
-const char *rehearse_verdict_name(enum rehearse_verdict verdict);
 
 #endif

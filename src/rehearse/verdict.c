@@ -68,7 +68,7 @@ static void judge_part(struct record *record, enum record_part part, struct text
 }
 
 int verdict_judge(const char *path, enum orders_mode mode, const char *marker,
-		  enum rehearse_verdict *ret, char *ret_why, size_t why_size,
+		  enum rehearsed_verdict *ret, char *ret_why, size_t why_size,
 		  struct err *err)
 {
 	static const enum record_part parts[] = { RECORD_DMESG,	      RECORD_REPORT_TEXT,
@@ -94,7 +94,7 @@ int verdict_judge(const char *path, enum orders_mode mode, const char *marker,
 	r = text_check(&why, err);
 	if (r < 0)
 		return r;
-	*ret = why.size ? REHEARSE_INCOMPLETE : REHEARSE_GOOD;
+	*ret = why.size ? REHEARSED_INCOMPLETE : REHEARSED_GOOD;
 	snprintf(ret_why, why_size, "%s", why.size ? text_get(&why) + 2 : "");
 	return 0;
 }

@@ -17,7 +17,7 @@ int verdict_find_record(const char *archive, char ret[static PATH_MAX], struct e
  * the dead kernel's log? @ret_why says what is not so.
  */
 int verdict_judge(const char *record, enum orders_mode mode, const char *marker,
-		  enum rehearse_verdict *ret, char *ret_why, size_t why_size,
+		  enum rehearsed_verdict *ret, char *ret_why, size_t why_size,
 		  struct err *err);
 
 #endif

@@ -313,6 +313,41 @@ def check_machine(m, make):
                             r'epitaph_check_\w+(\{[^}]*\})? \d+', line), line
 
 
+# ---- the last rehearsal ----------------------------------------------------------------
+
+def test_rehearsal(m):
+    """What is kept of it, in check and in status: good, failed, of another kernel, broken."""
+    debian12_armed(m)
+    armed = json.loads((m.root / 'var/lib/epitaph/armed.json').read_text())
+    armed['kernel']['path'] = f'/boot/vmlinuz-{RELEASE}'
+    m.write('var/lib/epitaph/armed.json', json.dumps(armed))
+    verdict = dict(schema_version=1, verdict='good', real=False, trigger='sysrq', when=1800000000,
+                   kernel={'release': RELEASE}, memory={'low_kib': 1536, 'total_kib': 40960},
+                   minimum_mib=72)
+    cases = (({}, 'ok', 'good in a virtual machine, 2027-01-15 08:00 UTC, 1.5 of 40.0 MiB left'),
+             ({'verdict': 'failed', 'why': 'no record'}, 'warning', 'no record'),
+             ({'kernel': {'release': '5.10'}}, 'warning', 'of another kernel: 5.10'),
+             ({'kernel': {'release': RELEASE, 'checksum': 'sha256:0'}}, 'warning', 'changed since'),
+             ({'real': True, 'image': {'checksum': 'sha256:0'}}, 'warning', 'capture image'),
+             ({'schema_version': 9}, 'unknown', 'schema 9'))
+    for more, state, word in cases:
+        m.write('var/lib/epitaph/rehearsal.json', json.dumps({**verdict, **more}))
+        code, out, err = m.run('check', '--root', 'machine', '--json')
+        row = next(r for r in json.loads(out)['requirements'] if r['name'] == 'rehearsal')
+        assert (row['state'], err) == (state, '') and word in row['value'], (more, row, err)
+        code, out, err = m.run('status', '--root', 'machine')
+        line = next(line for line in out.splitlines() if line.startswith('rehearsal '))
+        assert code == 0 and word in line, (code, out, err)
+        assert ('72 MiB reserved are enough' in out) == (state != 'unknown'), out
+        code, out, err = m.run('status', '--root', 'machine', '--json')
+        last = json.loads(out)['rehearsal']
+        assert code == 0 and (last is None) == (state == 'unknown'), (code, out, err)
+        assert last is None or last['verdict'] == {**verdict, **more}['verdict'], last
+    (m.root / 'var/lib/epitaph/rehearsal.json').unlink()
+    code, out, err = m.run('status', '--root', 'machine')
+    assert code == 0 and '\nrehearsal      none; run epitaph rehearse\n' in out, (code, out, err)
+
+
 # ---- kernels ---------------------------------------------------------------------------
 
 def test_kernel_config(m):
@@ -426,7 +461,7 @@ def test_kconfig(m):
     assert m.run('kconfig', 'word')[0] == 2
 
 
-TESTS = (test_kernel_config, test_kernel_image, test_other_crash_kernel, test_hostile, test_wrong,
+TESTS = (test_rehearsal, test_kernel_config, test_kernel_image, test_other_crash_kernel, test_hostile, test_wrong,
          test_kconfig)
 
 

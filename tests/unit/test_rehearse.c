@@ -20,8 +20,10 @@
 #include "base/fd.h"
 #include "record/record.h"
 #include "rehearse/guest_disk.h"
+#include "rehearse/minimum.h"
 #include "rehearse/phases.h"
 #include "rehearse/process.h"
+#include "rehearse/trigger.h"
 #include "rehearse/verdict.h"
 
 static int remove_entry(const char *path, const struct stat *st, int type,
@@ -121,6 +123,32 @@ static void test_phases_in_pieces(void **state)
 	assert_true(phases.results[PHASE_ARMED].seconds == 2);
 }
 
+static void test_phases_memory(void **state)
+{
+	struct phases phases;
+
+	phases_init(&phases, NULL);
+	feed(&phases, "epitaph: lowest free memory none\n", 1);
+	feed(&phases, "epitaph: lowest free memory 3.0 MiB of 2.0 MiB\n", 1);
+	feed(&phases, "epitaph: lowest free memory 1.0 MiB of 1e300 MiB\n", 1);
+	feed(&phases, "epitaph: lowest free memory nan MiB of nan MiB\n", 1);
+	assert_int_equal(phases.memory_low_kib, -1);
+	feed(&phases, "[ 3.1] junkepitaph: lowest free memory 10.5 MiB of 40.8 MiB\n", 1);
+	assert_int_equal(phases.memory_low_kib, 10752);
+	assert_int_equal(phases.memory_total_kib, 41779);
+}
+
+static void test_phases_nmi(void **state)
+{
+	struct phases phases;
+
+	phases_init(&phases, NULL);
+	feed(&phases, "rehearsal: panic\n", 1);
+	assert_false(phases.wants_nmi);
+	feed(&phases, "rehearsal: waiting for an NMI\n", 1);
+	assert_true(phases.wants_nmi);
+}
+
 static void test_phases_failed(void **state)
 {
 	struct phases phases = { 0 };
@@ -148,6 +176,120 @@ static void test_phases_endless(void **state)
 	assert_int_equal(phases_last(&phases), PHASE_BOOTED);
 }
 
+/* ---- the smallest reservation ---- */
+
+struct machine {
+	uint32_t needs_mib;
+	uint32_t asked[MINIMUM_PROBES_MAX];
+	size_t count;
+	int breaks_at; /* the probe that can't be held; -1: none */
+};
+
+static int try_machine(void *context, uint32_t mib, bool *ret_is_enough, struct err *err)
+{
+	struct machine *machine = context;
+
+	if (machine->breaks_at == (int)machine->count)
+		return err_set(err, ERR_REFUSED, "interrupted");
+	assert_true(machine->count < MINIMUM_PROBES_MAX);
+	machine->asked[machine->count++] = mib;
+	*ret_is_enough = mib >= machine->needs_mib;
+	return 0;
+}
+
+static int search(struct machine *machine, uint32_t low, uint32_t high, uint32_t step,
+		  uint32_t *ret, struct err *err)
+{
+	struct minimum_search search = { .low_mib = low,
+					 .high_mib = high,
+					 .step_mib = step,
+					 .probe = try_machine,
+					 .context = machine };
+
+	return minimum_find(&search, ret, err);
+}
+
+/* The smallest multiple of the step that is enough, whatever is needed, and no size is
+ * tried twice, nor one outside. */
+static void test_minimum(void **state)
+{
+	for (uint32_t step = 1; step <= 5; step++) {
+		for (uint32_t needs = 1; needs <= 128; needs++) {
+			struct machine machine = { .needs_mib = needs, .breaks_at = -1 };
+			uint32_t found = 0, right = (needs + step - 1) / step * step;
+
+			// Below the floor nothing is tried.
+			right = right <= 40 ? (40 / step + 1) * step : right;
+			right = right > 128 ? 128 : right;
+			assert_int_equal(search(&machine, 40, 128, step, &found, NULL),
+					 0);
+			assert_int_equal(found, right);
+			assert_int_equal(machine.asked[0], 128);
+			assert_in_range(machine.count, 2, 8);
+			for (size_t i = 0; i < machine.count; i++) {
+				assert_in_range(machine.asked[i], 41, 128);
+				for (size_t j = 0; j < i; j++)
+					assert_int_not_equal(machine.asked[i],
+							     machine.asked[j]);
+			}
+		}
+	}
+}
+
+static void test_minimum_refused(void **state)
+{
+	struct machine small = { .needs_mib = 200, .breaks_at = -1 };
+	struct machine broken = { .needs_mib = 60, .breaks_at = 2 };
+	struct err err = { 0 };
+	uint32_t found = 7;
+
+	assert_int_equal(search(&small, 40, 128, 2, &found, &err), ERR_NOTFOUND);
+	assert_non_null(strstr(err_text(&err), "128 MiB"));
+	assert_int_equal(small.count, 1);
+	assert_int_equal(search(&broken, 40, 128, 2, &found, &err), ERR_REFUSED);
+	assert_int_equal(search(&broken, 128, 128, 2, &found, &err), ERR_INVALID);
+	assert_int_equal(search(&broken, 40, 128, 0, &found, &err), ERR_INVALID);
+	assert_int_equal(found, 7);
+}
+
+static void test_minimum_largest(void **state)
+{
+	const uint32_t high = UINT32_MAX, low = high - (1u << 20);
+	struct machine machine = { .needs_mib = high - 3, .breaks_at = -1 };
+	struct machine endless = { .needs_mib = high, .breaks_at = -1 };
+	uint32_t found = 0;
+
+	assert_int_equal(search(&machine, low, high, 1, &found, NULL), 0);
+	assert_int_equal(found, high - 3);
+	// 33 would be needed, the first one included.
+	assert_int_equal(search(&endless, 0, high, 1, &found, NULL), ERR_LIMIT);
+}
+
+/* ---- the triggers ---- */
+
+static void test_triggers(void **state)
+{
+	enum rehearse_trigger trigger;
+	struct err err = { 0 };
+	char list[128];
+
+	for (int i = 0; i < REHEARSE_TRIGGERS; i++) {
+		trigger = REHEARSE_TRIGGERS;
+		assert_int_equal(rehearse_trigger_parse(
+					 rehearse_trigger_name((enum rehearse_trigger)i),
+					 &trigger, NULL),
+				 0);
+		assert_int_equal(trigger, i);
+	}
+	assert_int_equal(rehearse_trigger_parse("rain", &trigger, &err), ERR_INVALID);
+	assert_non_null(strstr(err_text(&err), "sysrq, module, nmi"));
+	rehearse_trigger_list(list, sizeof(list));
+	assert_string_equal(list, "sysrq, module, nmi, oom, hung-task, init");
+	// Nothing is tried for what is done otherwise.
+	assert_int_equal(trigger_pull(REHEARSE_INIT, 0, NULL, &err), ERR_UNSUPPORTED);
+	assert_int_equal(trigger_pull(REHEARSE_MODULE, 0, NULL, &err), ERR_UNSUPPORTED);
+}
+
 /* ---- the verdict ---- */
 
 #define MARKER "0123456789abcdef"
@@ -173,18 +315,18 @@ static struct record *make_record(const char *archive, time_t when)
 }
 
 static void expect_verdict(const char *path, enum orders_mode mode, const char *marker,
-			   enum rehearse_verdict expected, const char *word)
+			   enum rehearsed_verdict expected, const char *word)
 {
-	enum rehearse_verdict verdict = REHEARSE_FAILED;
+	enum rehearsed_verdict verdict = REHEARSED_FAILED;
 	char why[512] = "?";
 
 	assert_int_equal(
 		verdict_judge(path, mode, marker, &verdict, why, sizeof(why), NULL), 0);
 	if (verdict != expected || !strstr(why, word))
 		fail_msg("%s, \"%s\", where %s and \"%s\" were right",
-			 rehearse_verdict_name(verdict), why,
-			 rehearse_verdict_name(expected), word);
-	if (expected == REHEARSE_GOOD)
+			 rehearsed_verdict_name(verdict), why,
+			 rehearsed_verdict_name(expected), word);
+	if (expected == REHEARSED_GOOD)
 		assert_string_equal(why, "");
 }
 
@@ -192,8 +334,8 @@ static void test_verdict_good(void **state)
 {
 	struct record *record = make_record(*state, 1800000000);
 
-	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSE_GOOD, "");
-	expect_verdict(record->path, ORDERS_FULL, "other", REHEARSE_INCOMPLETE,
+	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSED_GOOD, "");
+	expect_verdict(record->path, ORDERS_FULL, "other", REHEARSED_INCOMPLETE,
 		       "just before the panic");
 	record_close(record);
 }
@@ -208,18 +350,18 @@ static void test_verdict_partial(void **state)
 	write_part(record, RECORD_REPORT_TEXT, "report\n");
 	write_part(record, RECORD_REPORT_JSON, "{}\n");
 	write_part(record, RECORD_LOG, "log\n");
-	expect_verdict(record->path, ORDERS_DMESG, MARKER, REHEARSE_GOOD, "");
-	expect_verdict(record->path, ORDERS_MINI, MARKER, REHEARSE_INCOMPLETE,
+	expect_verdict(record->path, ORDERS_DMESG, MARKER, REHEARSED_GOOD, "");
+	expect_verdict(record->path, ORDERS_MINI, MARKER, REHEARSED_INCOMPLETE,
 		       "mini is absent");
 	write_part(record, RECORD_MINI, "mini\n");
-	expect_verdict(record->path, ORDERS_MINI, MARKER, REHEARSE_GOOD, "");
-	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSE_INCOMPLETE,
+	expect_verdict(record->path, ORDERS_MINI, MARKER, REHEARSED_GOOD, "");
+	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSED_INCOMPLETE,
 		       "dump is absent");
 	assert_int_equal(record_part_begin(record, RECORD_DUMP, &fd, NULL), 0);
 	assert_int_equal(record_part_publish(record, RECORD_DUMP, RECORD_PARTIAL,
 					     "disk full", 1, NULL),
 			 0);
-	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSE_INCOMPLETE,
+	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSED_INCOMPLETE,
 		       "dump is partial: disk full");
 	record_close(record);
 }
@@ -236,7 +378,7 @@ static void test_verdict_changed(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, "X", 1, 0), 1);
 	close(fd);
-	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSE_INCOMPLETE,
+	expect_verdict(record->path, ORDERS_FULL, MARKER, REHEARSED_INCOMPLETE,
 		       "has changed");
 	record_close(record);
 }
@@ -317,7 +459,10 @@ int main(void)
 		TEST(test_verdict_good),    TEST(test_verdict_partial),
 		TEST(test_verdict_changed), TEST(test_verdict_newest),
 		TEST(test_kernel_of_root),  TEST(test_process),
-		TEST(test_take_quotes),
+		TEST(test_take_quotes),	    TEST(test_phases_memory),
+		TEST(test_phases_nmi),	    TEST(test_minimum),
+		TEST(test_minimum_refused), TEST(test_minimum_largest),
+		TEST(test_triggers),
 	};
 
 	return cmocka_run_group_tests_name("rehearse", tests, NULL, NULL);
