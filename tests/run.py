@@ -37,7 +37,7 @@ PYTHON = sys.executable
 SUITES = ('style', 'unit', 'cli', 'real', 'vm')
 MORE_SUITES = ('kernels', 'matrix', 'deb')
 # What is crashed how, and which scripts of tests/real look at it: all where none is named.
-TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'html', 'show', 'tasks')}
+TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'page', 'show', 'tasks')}
 # Ways to crash whose dumps only causes.py looks at, all of one kernel: the first two in each
 # run, the others with `kernels`.
 CAUSES = ('softirq', 'stack')
@@ -45,7 +45,8 @@ MORE_CAUSES = ('write', 'gpf', 'uaf', 'callnull', 'callwild', 'divide', 'bug', '
                'panic', 'stackend', 'doublefault', 'console', 'hardirq', 'nmi', 'spinning',
                'softlockup', 'hardlockup', 'rcu', 'hung', 'oom')
 # These look at what no way to crash changes: at the dumps of one is enough.
-ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq', 'html': 'locks', 'lines': 'null'}
+ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq', 'lines': 'null', 'page': 'locks',
+               'questions': 'sysrq'}
 
 # Those for which no peer of this machine's architecture is needed.
 ARM64_SCRIPTS = ('backtraces', 'dump_equal', 'machine', 'questions', 'show', 'tasks', 'verify')

@@ -188,6 +188,6 @@ const char html_script[] =
 	"document.querySelectorAll(\"details\").forEach(function(d){d.open=true})}"
 	");\n";
 
-/* Of html_script: a browser runs nothing else. tests/real/html.py sees that it fits. */
+/* Of html_script: a browser runs nothing else. tests/real/page.py sees that it fits. */
 const char html_script_hash[] = "sha256-G3342Ju/0PfgGYAWs88RZVsR7VKB+aG9wl0xc/ynvio=";
 /* clang-format on */

@@ -88,7 +88,7 @@ def check_report_json(machine):
 
 
 def check_html(machine):
-    """What a report without its dump has, hostile or not; in a browser: tests/real/html.py."""
+    """What a report without its dump has, hostile or not; in a browser: tests/real/page.py."""
     hostile = '<script>alert(1)</script>\u202e'
     machine.add(report_json=json.dumps({**REPORT, 'cause': hostile}), dmesg=LOG)
     page = machine.run('show', '--html').stdout

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The page of a report and its pictures, of a kernel that wants to be seen: what comes
- * from it must not become markup. In a browser, of real dumps: tests/real/html.py.
+ * from it must not become markup. In a browser, of real dumps: tests/real/page.py.
  */
 #include <setjmp.h>
 #include <stdarg.h>
