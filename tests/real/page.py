@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The page of epitaph show --html in a real browser, made from a reference dump.
 
-    html.py LABDIR EPITAPH
+    page.py LABDIR EPITAPH
 
 Headless Chromium by its chromedriver (Debian: chromium chromium-driver), at a phone's and
 a desktop's width, light and dark: nothing on the console, no request but for the page
