@@ -9,7 +9,7 @@
 
 #define BLOCK_SIZE   8192u
 #define STRIPE_COUNT 32u /* a lock each; blocks in a row lie in different ones */
-#define SLOT_COUNT   4u
+#define SLOT_COUNT   2u
 
 struct slot {
 	uint64_t number; /* + 1; 0: empty */

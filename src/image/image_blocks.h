@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Small reads of a file: page tables, lists, the heads and the packed pages of a dump. It
- * is read in blocks of 4 KiB, of which the last 256 are kept: 1 MiB, whatever the kernel
+ * is read in blocks of 8 KiB, of which the last 64 are kept: 512 KiB, whatever the kernel
  * has in its page cache. (Mapped, a read of 8 bytes makes up to 2 MiB of page cache
  * resident, where that is in large folios; and a file that is cut meanwhile kills the
  * reader with SIGBUS.) A block that is kept costs a lock that nobody else holds, one that
