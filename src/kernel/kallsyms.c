@@ -19,7 +19,7 @@
 #include "kernel/kallsyms_table.h"
 #include "kernel/vmcoreinfo.h"
 
-#define CHAIN_COUNT 65536u /* two or three symbols in each */
+#define CHAIN_COUNT 8192u /* some twenty symbols in each */
 #define READ_CHUNK  ((size_t)64 << 10)
 
 struct kallsyms {
