@@ -130,7 +130,7 @@ class Rehearsal:
             check(('contents' in part) == (name in ('mini', 'dump')), f'{name}: {part}')
             if name in ('mini', 'dump'):
                 self.check_contents(name, part['contents'])
-        noted = {'noted'} & {f.name for f in self.record.iterdir()}
+        noted = {'noted', 'announced'} & {f.name for f in self.record.iterdir()}
         check({f.name for f in self.record.iterdir()} - noted == files,
               f'files {sorted(f.name for f in self.record.iterdir())}')
         for path in [self.record, *self.record.iterdir()]:
