@@ -30,7 +30,10 @@ struct engine {
 	bool (*in_group)(csh, const cs_insn *, unsigned int);
 };
 
-#define LIBRARY "libcapstone.so.4"
+/* Of the version whose headers this was built with: its structs are laid out by these. */
+#define TEXT_OF(number)	  #number
+#define LIBRARY_OF(major) "libcapstone.so." TEXT_OF(major)
+#define LIBRARY		  LIBRARY_OF(CS_API_MAJOR)
 
 static int load_library(struct engine *engine, struct err *err)
 {
