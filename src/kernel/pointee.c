@@ -34,9 +34,9 @@ struct pointee_finder {
 	size_t task_count;
 	uint64_t stack_size;
 
-	/* Of slabs; page_size 0: not known. */
+	/* Of slabs; page_struct_size 0: not known. */
 	uint64_t vmemmap, page_struct_size;
-	uint64_t direct_start, direct_base; /* virtual and physical of the direct map */
+	uint64_t direct_start; /* of the direct map of all memory */
 	int64_t slab_value;
 	bool slab_is_type;
 };
