@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -247,17 +246,6 @@ static int rehearsal_judge(struct rehearsal *re, struct err *err)
 
 /* ---- before and after ---- */
 
-static int make_marker(char *ret, size_t size, struct err *err)
-{
-	unsigned char random[8];
-
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return err_os(err, errno, "no random bytes");
-	for (size_t i = 0; i < sizeof(random); i++)
-		snprintf(ret + 2 * i, size - 2 * i, "%02x", random[i]);
-	return 0;
-}
-
 static int make_temporary(const char *name, char ret[static PATH_MAX], struct err *err)
 {
 	const char *base = getenv("TMPDIR");
@@ -332,7 +320,7 @@ static int rehearsal_prepare(struct rehearsal *re, struct err *err)
 	if (r == 0)
 		r = guest_disk_find_kernel(options->kernel_root, &re->disk, err);
 	if (r == 0)
-		r = make_marker(re->result->marker, sizeof(re->result->marker), err);
+		r = trigger_make_marker(re->result->marker, err);
 	if (r == 0)
 		r = make_directories(re, err);
 	if (r == 0)
