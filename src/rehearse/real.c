@@ -13,6 +13,7 @@
 #include "prepare/capture_image.h"
 #include "prepare/parameter_edit.h"
 #include "record/field.h"
+#include "record/progress.h"
 #include "record/record.h"
 #include "rehearse/phases.h"
 #include "rehearse/verdict.h"
@@ -186,26 +187,34 @@ bool real_is_pending(const char *root)
 	return real_path(root, path) && access(path, F_OK) == 0;
 }
 
-/* How much memory the crash kernel had left: as its own log says. */
+/*
+ * How much memory the crash kernel had left, and how long it took, as its own log says:
+ * "[   7.521] lowest free memory 50.4 MiB of 75.7 MiB", its last line.
+ */
 static void real_measure(const char *path, struct rehearsed *ret)
 {
-	_cleanup_free struct phases *phases = calloc(1, sizeof(*phases));
 	_cleanup_record struct record *record = NULL;
 	_cleanup_free char *text = NULL;
 	_cleanup_fd int fd = -1;
+	const char *at;
 	char name[64];
-	size_t size;
+	double seconds;
 
-	if (!phases || record_open(path, &record, NULL) < 0 ||
+	if (record_open(path, &record, NULL) < 0 ||
 	    record_part_open(record, RECORD_LOG, &fd, NULL) < 0)
 		return;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	if (file_read(AT_FDCWD, name, REAL_LOG_LIMIT, &text, &size, NULL) < 0)
+	if (file_read(AT_FDCWD, name, REAL_LOG_LIMIT, &text, NULL, NULL) < 0)
 		return;
-	phases_init(phases, NULL);
-	phases_feed(phases, text, size, 0);
-	ret->memory_low_kib = phases->memory_low_kib;
-	ret->memory_total_kib = phases->memory_total_kib;
+	at = strstr(text, "] " PROGRESS_MEMORY);
+	if (!at)
+		return;
+	phases_parse_memory(at + 2, &ret->memory_low_kib, &ret->memory_total_kib);
+	while (at > text && at[-1] != '\n')
+		at--;
+	if (sscanf(at, "[%lf]", &seconds) == 1 && seconds >= 0 &&
+	    seconds < ORDERS_TIMEOUT_MAX_S)
+		ret->capture_ms = (int64_t)(seconds * 1000);
 }
 
 static int real_weigh(const struct real_expectation *expectation, const char *archive,

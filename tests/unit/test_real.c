@@ -74,8 +74,8 @@ static void write_record(const struct place *place, time_t when, const char *mar
 	} parts[] = {
 		{ RECORD_REPORT_TEXT, "report\n" },
 		{ RECORD_REPORT_JSON, "{}\n" },
-		{ RECORD_LOG,
-		  "  0.5 epitaph: lowest free memory 10.5 MiB of 40.0 MiB\n" },
+		{ RECORD_LOG, "[   0.001] crash kernel started\n"
+			      "[   7.521] lowest free memory 10.5 MiB of 40.0 MiB\n" },
 	};
 	struct record *record;
 	char dmesg[128];
@@ -125,6 +125,7 @@ static void test_good(void **state)
 	assert_string_equal(rehearsed.why, "");
 	assert_int_equal(rehearsed.memory_low_kib, 10752);
 	assert_int_equal(rehearsed.memory_total_kib, 40960);
+	assert_int_equal(rehearsed.capture_ms, 7521);
 	assert_true(rehearsed.when > 1700000000);
 	assert_false(judge(*state, &rehearsed)); // it is judged once
 }
