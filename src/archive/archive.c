@@ -187,6 +187,18 @@ void archive_done(struct archive *archive)
 	*archive = (struct archive){ 0 };
 }
 
+int archive_add(struct archive *archive, struct record **record, struct err *err)
+{
+	struct record **grown = reallocarray(archive->records, archive->count + 1,
+					     sizeof(struct record *));
+
+	if (!grown)
+		return err_nomem(err);
+	archive->records = grown;
+	grown[archive->count++] = take_ptr(*record);
+	return 0;
+}
+
 int archive_lock(const char *path, int *ret_fd, struct err *err)
 {
 	_cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -29,6 +29,9 @@ int archive_open(const char *path, const struct log *log, struct archive *ret,
 		 struct err *err);
 void archive_done(struct archive *archive);
 
+/* Puts a record at the end, that was made meanwhile; takes it where that succeeds. */
+int archive_add(struct archive *archive, struct record **record, struct err *err);
+
 /*
  * Who changes the archive waits for the others here. Makes it where it is missing. The
  * lock goes with the descriptor.

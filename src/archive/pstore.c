@@ -347,7 +347,8 @@ static int make_record(struct collect *c, const struct pstore_panic *panic,
 	c->result->made++;
 	log_info(c->options->log, "'%s' was made: %s", record->path,
 		 report->cause[0] ? report->cause : "cause unknown");
-	return 0;
+	// Another backend may have kept the same crash: it is to find this record.
+	return archive_add(&c->archive, &record, err);
 }
 
 static int join_record(struct collect *c, const struct record *record,
