@@ -73,7 +73,7 @@ static bool crash_read(const char *archive, struct history_crash *crash)
 		    (int)sizeof(path) ||
 	    record_open(path, &record, NULL) < 0 || record->meta_reason[0])
 		return false;
-	snprintf(crash->title, sizeof(crash->title), "%s", record->crash.title);
+	snprintf(crash->key, sizeof(crash->key), "%s", history_key(&record->crash));
 	crash->time = record->crash.capture_time;
 	crash->is_kdump = strcmp(record->crash.source, "kdump") == 0;
 	crash->has_dump = record->parts[RECORD_DUMP].state != RECORD_ABSENT;
@@ -122,31 +122,34 @@ size_t history_count(const struct history *history, int64_t from, int64_t to)
 	return count;
 }
 
-static bool has_title(const char *const *titles, size_t from, size_t to,
-		      const char *title)
+const char *history_key(const struct record_crash *crash)
+{
+	return crash->signature[0] ? crash->signature : crash->title;
+}
+
+static bool has_key(const char *const *keys, size_t from, size_t to, const char *key)
 {
 	for (size_t i = from; i < to; i++) {
-		if (titles[i] && strcmp(titles[i], title) == 0)
+		if (keys[i] && strcmp(keys[i], key) == 0)
 			return true;
 	}
 	return false;
 }
 
-bool history_is_needed(const char *const *titles, size_t count, size_t i)
+bool history_is_needed(const char *const *keys, size_t count, size_t i)
 {
-	return !has_title(titles, 0, i, titles[i]) ||
-	       !has_title(titles, i + 1, count, titles[i]);
+	return !has_key(keys, 0, i, keys[i]) || !has_key(keys, i + 1, count, keys[i]);
 }
 
 size_t history_spare(const struct history *history, size_t from)
 {
-	const char *titles[HISTORY_MAX];
+	const char *keys[HISTORY_MAX];
 
 	for (size_t i = 0; i < history->count; i++)
-		titles[i] = history->crashes[i].title;
+		keys[i] = history->crashes[i].key;
 	for (size_t i = from; i < history->count; i++) {
 		if (history->crashes[i].has_dump &&
-		    !history_is_needed(titles, history->count, i))
+		    !history_is_needed(keys, history->count, i))
 			return i;
 	}
 	return history->count;

@@ -44,12 +44,13 @@ class Machine:
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
         os.utime(path, (when, when))
 
-    def add(self, stamp, title, size=10):
+    def add(self, stamp, title, size=10, signature=''):
         directory = self.archive / stamp
         directory.mkdir(parents=True)
         (directory / f'dmesg.{stamp}').write_bytes(b'x' * size)
         (directory / 'meta.json').write_text(json.dumps(
-            {'schema_version': 1, 'crash': {'title': title, 'cause': title}}))
+            {'schema_version': 1, 'crash': {'title': title, 'cause': title,
+                                            'signature': signature}}))
 
     def names(self):
         return sorted(p.name for p in self.archive.iterdir())
@@ -133,6 +134,17 @@ def test_prune(machine):
     assert "'1x' of 'keep_size'" in machine.run('prune').stderr
 
 
+def test_prune_signatures(machine):
+    """One title, two signatures: of each the first and the last stay."""
+    for minute, signature in enumerate(('v2-a', 'v2-b', 'v2-a', 'v2-b', 'v2-a', 'v2-b')):
+        machine.add(f'20261123004{minute}', 'BUG in f', signature=signature)
+    machine.configure('keep = 1\n')
+    done = json.loads(machine.run('prune', '--json').stdout)
+    assert [r['name'] for r in done['removed']] == ['202611230042', '202611230043'], done
+    assert [r['why'] for r in done['kept']] == ['the first of its signature'] * 2 + [
+        'the last of its signature'] * 2, done
+
+
 def test_prune_for_room(machine):
     for minute in range(4):
         machine.add(f'20261123004{minute}', 'a', 1000)
@@ -177,7 +189,15 @@ def test_export(machine):
     plain = subprocess.run([assets.need('zstd', 'zstd'), '-dcq', file], check=True, stdout=subprocess.PIPE).stdout
     with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
         assert tar.getnames() == [f'epitaph-202611230042/{name}' for name in (
-            'meta.json', 'dmesg.202611230042', 'XXH128SUMS')], tar.getnames()
+            'meta.json', 'dmesg.202611230042', 'SHA256SUMS')], tar.getnames()
+        tar.extractall(machine.top / 'unpacked')
+    unpacked = machine.top / 'unpacked/epitaph-202611230042'
+    done = subprocess.run(['sha256sum', '-c', 'SHA256SUMS'], cwd=unpacked, check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    assert done == 'meta.json: OK\ndmesg.202611230042: OK\n', done
+    (unpacked / 'meta.json').write_text('{}')
+    assert subprocess.run(['sha256sum', '-c', '--status', 'SHA256SUMS'], cwd=unpacked,
+                          stderr=subprocess.DEVNULL).returncode
     assert str(file) in machine.run('export', 'last', file, code=1).stderr
     machine.run('export', '--with-dump', 'last', machine.top / 'y.tar.zst')
     machine.run('export', 'last', code=2)
