@@ -334,7 +334,7 @@ static int make_record(struct collect *c, const struct pstore_panic *panic,
 	int r = make_report(panic, log, crash_time, &report, err);
 
 	if (r == 0)
-		r = record_create_hidden(c->options->archive,
+		r = record_create_hidden(c->options->archive, c->options->layout,
 					 crash_time ? (time_t)crash_time : time(NULL),
 					 &record, err);
 	if (r < 0)

@@ -4,8 +4,9 @@
  * not enough room for the next: the oldest first.
  *
  * Never the newest, and never the first and the last of a signature (of a title, where a
- * crash has none): the one tells when it began, the other that it goes on. Records that other tools wrote, or of which meta.json
- * can't be read, are neither counted nor removed. So more may stay than a limit says.
+ * crash has none): the one tells when it began, the other that it goes on. Records that
+ * other tools wrote, or of which meta.json can't be read, are neither counted nor
+ * removed. So more may stay than a limit says.
  */
 #ifndef ARCHIVE_RETENTION_H
 #define ARCHIVE_RETENTION_H

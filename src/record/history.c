@@ -25,6 +25,15 @@ static int crash_compare(const void *a, const void *b)
 				  : strcmp(x->name, y->name);
 }
 
+/* What a name says of the time, in a form that can be compared within one layout. */
+static const char *name_stamp(const char *name)
+{
+	const char *stamp = name;
+
+	part_name_is_plain(name, &stamp);
+	return stamp;
+}
+
 /* Into the place of the one with the smallest name, where there is no place left. */
 static void history_take_name(struct history *history, const char *name)
 {
@@ -34,11 +43,12 @@ static void history_take_name(struct history *history, const char *name)
 		smallest = history->count++;
 	} else {
 		for (size_t i = 1; i < history->count; i++) {
-			if (strcmp(history->crashes[i].name,
-				   history->crashes[smallest].name) < 0)
+			if (strcmp(name_stamp(history->crashes[i].name),
+				   name_stamp(history->crashes[smallest].name)) < 0)
 				smallest = i;
 		}
-		if (strcmp(name, history->crashes[smallest].name) <= 0)
+		if (strcmp(name_stamp(name),
+			   name_stamp(history->crashes[smallest].name)) <= 0)
 			return;
 	}
 	snprintf(history->crashes[smallest].name, sizeof(history->crashes[smallest].name),
@@ -57,7 +67,9 @@ static int history_names(const char *archive, const char *but, struct history *h
 	if (!dir)
 		return err_os(err, errno, "unable to open '%s'", archive);
 	while ((errno = 0, entry = readdir(dir)) && seen++ < HISTORY_ENTRIES_MAX) {
-		if (part_stamp_is_valid(entry->d_name) && strcmp(entry->d_name, but) != 0)
+		if (part_directory_is_valid(entry->d_name) &&
+		    strlen(entry->d_name) < sizeof(history->crashes[0].name) &&
+		    strcmp(entry->d_name, but) != 0)
 			history_take_name(history, entry->d_name);
 	}
 	return errno ? err_os(err, errno, "unable to read '%s'", archive) : 0;

@@ -86,6 +86,27 @@ def test_pstore(machine):
     assert 'from pstore' not in out, out
 
 
+def test_redhat(machine):
+    """The names of kdump-utils: for sos, which looks for */vmcore-dmesg.txt, and abrt."""
+    machine.configure('layout = redhat\nkeep = 2\n')
+    for n, when in enumerate((WHEN, WHEN, WHEN + 61)):
+        machine.put(f'dmesg-ramoops-{n}', PANIC.format(n=n), when)
+    done = json.loads(machine.run('collect', '--json', '--pstore', machine.pstore).stdout)
+    assert done['pstore']['made'] == 3 and done['removed_count'] == 1, done
+    assert machine.names() == ['127.0.0.1-2026-11-23-00:42:07',
+                               '127.0.0.1-2026-11-23-00:43:08'], machine.names()
+    for name in machine.names():
+        log = (machine.archive / name / 'vmcore-dmesg.txt').read_text()
+        assert 'Kernel panic - not syncing: sysrq' in log, log
+    assert 'sysrq' in machine.run('show', '127.0.0.1-2026-11-23-00:42').stdout
+    file = machine.top / 'x.tar.zst'
+    machine.run('export', 'last', file)
+    machine.configure('')  # read whatever is written
+    assert len(machine.run('list').stdout.splitlines()) == 3
+    machine.run('rm', 'last')
+    assert machine.names() == ['127.0.0.1-2026-11-23-00:42:07'], machine.names()
+
+
 def test_pstore_unreadable(machine):
     done = machine.run('collect', '--pstore', machine.conf, code=1)
     assert str(machine.conf) in done.stderr, done
