@@ -23,7 +23,8 @@ struct archive {
 
 /*
  * Directories that hold no crash are passed over (a debug message); one that can't be
- * read is a warning. An archive that does not exist has no crashes.
+ * read is a warning, and so is one that neither root, we, nor the owner of the archive
+ * made, or that all may change: it is no crash. An archive that does not exist has none.
  */
 int archive_open(const char *path, const struct log *log, struct archive *ret,
 		 struct err *err);

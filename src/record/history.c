@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/trust.h"
 #include "record/part.h"
 
 #define HISTORY_ENTRIES_MAX 65536
@@ -80,10 +82,15 @@ static bool crash_read(const char *archive, struct history_crash *crash)
 {
 	_cleanup_record struct record *record = NULL;
 	char path[PATH_MAX];
+	struct stat st;
 
 	if (snprintf(path, sizeof(path), "%s/%s", archive, crash->name) >=
 		    (int)sizeof(path) ||
 	    record_open(path, &record, NULL) < 0 || record->meta_reason[0])
+		return false;
+	// Others may write to the archive, and not pretend that the machine crashes again
+	// and again.
+	if (fstat(record->dirfd, &st) < 0 || !trust_stat(&st))
 		return false;
 	snprintf(crash->key, sizeof(crash->key), "%s", history_key(&record->crash));
 	crash->time = record->crash.capture_time;

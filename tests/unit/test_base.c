@@ -21,6 +21,7 @@
 #include "base/sha256.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "base/trust.h"
 
 /* --- err -------------------------------------------------------------------------- */
 
@@ -331,6 +332,51 @@ static void test_sha256(void **state)
 		hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+static void test_trust(void **state)
+{
+	static const struct {
+		mode_t mode;
+		uid_t uid;
+		gid_t gid;
+		bool is_trusted;
+	} known[] = {
+		{ S_IFREG | 0755, 0, 5, true },	  { S_IFREG | 0775, 0, 0, true },
+		{ S_IFREG | 0775, 0, 5, false },  { S_IFREG | 0757, 0, 0, false },
+		{ S_IFDIR | 01777, 0, 0, true },  { S_IFDIR | 0777, 0, 0, false },
+		{ S_IFREG | 01777, 0, 0, false }, { S_IFLNK | 0777, 0, 0, true },
+	};
+	char path[] = "/tmp/epitaph-trust-XXXXXX", link[64], file[64];
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		struct stat st = { .st_mode = known[i].mode,
+				   .st_uid = known[i].uid,
+				   .st_gid = known[i].gid };
+
+		assert_int_equal(trust_stat(&st), known[i].is_trusted);
+		st.st_uid = geteuid();
+		assert_int_equal(trust_stat(&st), known[i].is_trusted);
+		st.st_uid = 65533;
+		assert_false(trust_stat(&st));
+	}
+	assert_non_null(mkdtemp(path));
+	snprintf(file, sizeof(file), "%s/file", path);
+	snprintf(link, sizeof(link), "%s-link", path);
+	close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(symlink(file, link), 0);
+	assert_int_equal(trust_path(link, &err), 0);
+	assert_int_equal(chmod(path, 0777), 0); // on the way of the link alone
+	assert_int_equal(trust_path(link, &err), ERR_REFUSED);
+	assert_non_null(strstr(err_text(&err), path));
+	assert_int_equal(trust_path(file, NULL), ERR_REFUSED);
+	assert_int_equal(trust_path("file", NULL), ERR_INVALID);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(trust_path(link, NULL), ERR_OS); // it leads nowhere
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(trust_path(link, NULL), ERR_OS);
+	assert_int_equal(rmdir(path), 0);
+}
+
 /* A file whose size says nothing. */
 static void test_read_to_end(void **state)
 {
@@ -353,6 +399,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_read_to_end),
+		cmocka_unit_test(test_trust),
 		cmocka_unit_test(err_grows_outwards),
 		cmocka_unit_test(err_full_keeps_the_cause),
 		cmocka_unit_test(err_os_tells_errno),
