@@ -170,7 +170,8 @@ class Case:
 
     def lines(self):
         """Our own lines of the last crash kernel: enough to see what went wrong."""
-        return '\n'.join(re.findall(r'^(?:epitaph|rehearsal): .*$', self.said, re.M)[:60])
+        lines = re.findall(r'^(?:epitaph|rehearsal): .*$', self.said, re.M)
+        return '\n'.join(lines[:15] + ['...'] + lines[-40:] if len(lines) > 60 else lines)
 
     def good(self):
         check(self.status == 0, f"status {self.status}: {self.result['why']}\n{self.errors}\n"
