@@ -88,8 +88,10 @@ def table(state):
         note = f": {entry['note']}" if entry and entry['note'] else ''
         total += entry['seconds'] if entry else 0
         rows.append(f'| {wrong} | {remains} | {word}{note} |'.replace('\n', ' '))
-    count = sum(name in state.known for name in CASES)
-    rows.append(f'\n{count} of {len(CASES)} cases, {total / 60:.0f} minutes one after the other.')
+    known = [state.known[name] for name in CASES if name in state.known]
+    good = sum(entry['word'] == 'ok' for entry in known)
+    rows.append(f'\n{len(known)} of {len(CASES)} cases were run, one after the other in '
+                f'{total / 60:.0f} minutes; {good} hold.')
     return '\n'.join(rows).strip() + '\n'
 
 
