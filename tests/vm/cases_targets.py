@@ -81,7 +81,7 @@ def btrfs(m):
 
 @case('targets', 'the archive is on vfat', 'the whole record')
 def vfat(m):
-    file_system_case(m, 'vfat', ['mkfs.vfat'], 'nls_cp437', 'nls_ascii')
+    file_system_case(m, 'vfat', ['mkfs.vfat'], 'nls_cp437', 'nls_ascii', 'nls_utf8')
 
 
 def lvm_label(uuid):

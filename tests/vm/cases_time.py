@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Cases of the matrix: time, memory and hooks."""
+import re
 from pathlib import Path
 
 import build
@@ -101,9 +102,12 @@ def memory_is_taken(m):
     complete(meta, 'dmesg')
     m.has_marker(record)
     m.says('end reboot')
+    low, = re.findall(r'epitaph: lowest free memory ([0-9.]+) MiB', m.said)
+    check(float(low) < 10, f'{low} MiB were free at the least')
     for name, part in meta['parts'].items():
         check(part['state'] == 'complete' or part['reason'] or name == 'log', f'{name}: {part}')
-    m.note = ', '.join(f'{k} {v}' for k, v in states(meta).items())
+    m.note = f'{low} MiB at the least: ' + ', '.join(f'{k} {v}' for k, v in
+                                                     states(meta).items())
 
 
 # ---- the user's own programs -----------------------------------------------------------
