@@ -65,12 +65,15 @@ static void name_channel(struct survey *survey, struct survey_task *ret)
 void survey_glance(struct survey *survey, size_t i, struct survey_task *ret)
 {
 	struct survey_task result = { .task = &survey->list.tasks[i] };
-	uint64_t since_ns;
+	struct span *slept = &result.slept;
+	uint64_t ns = 0;
 
 	result.cpu = find_cpu(survey, result.task);
-	result.has_since =
-		wait_since_ns(survey->kernel, &survey->wait, result.task, &since_ns);
-	result.since_ms = result.has_since ? since_ns / 1000000 : 0;
+	slept->has_most = wait_since_ns(survey->kernel, &survey->wait, result.task, &ns);
+	slept->most_ms = slept->has_most ? ns / 1000000 : 0;
+	slept->has_least = !result.cpu && !result.task->is_running &&
+			   wait_slept_ns(survey->kernel, &survey->wait, result.task, &ns);
+	slept->least_ms = slept->has_least ? ns / 1000000 : 0;
 	*ret = result;
 }
 

@@ -224,6 +224,24 @@ def check_code(result, expected, report):
         f'expected: {expected.code}'], where)
 
 
+def check_stuck(result, trigger, report):
+    """The CPU that hung, which is not always the one that noticed."""
+    stuck = report.get('stuck_cpu')
+    if trigger not in ('softlockup', 'rcu', 'hardlockup'):
+        result.check('no CPU was stuck', [f'{stuck}'] if stuck else [])
+        return
+    tasks = {report['panic_task']['cpu']: report['panic_task'],
+             **{cpu['cpu']: cpu['task'] for cpu in report['other_cpus']}}
+    wrong = [] if stuck and not stuck.get('unknown') else [f'{stuck}']
+    if not wrong and not any(frame['module'] == MODULE
+                             for frame in tasks[stuck['cpu']]['frames']):
+        wrong = [f'{stuck["cpu"]} ran {tasks[stuck["cpu"]]["comm"]}']
+    if not wrong and trigger == 'hardlockup' and not (
+            stuck.get('hrtimers_overdue') or stuck.get('timers_overdue')):
+        wrong = ['no timer is overdue']
+    result.check('what waited for the CPU that hung', wrong)
+
+
 def check_kernels_trace(result, epitaph, lab, report):
     """A trace of the panicking CPU in the log, as far as the kernel vouches for it."""
     text = call(epitaph, 'dmesg', lab / 'vmcore')
@@ -284,6 +302,7 @@ def main():
     told = not result.failed
     check_frames(result, expected, report)
     check_code(result, expected, report)
+    check_stuck(result, trigger, report)
     check_log_alone(result, epitaph, lab, report)
     traced = check_kernels_trace(result, epitaph, lab, report)
     failed = result.failed
