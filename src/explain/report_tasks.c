@@ -62,7 +62,6 @@ int report_add_tasks(struct kernel *kernel, struct report *report, struct err *e
 		say_unknown(&report->locks_unknown, err_text(&why));
 		return 0;
 	}
-	wait_not_before(&survey.wait, report->uptime_ms * 1000000);
 	report->task_count = survey.list.count;
 	report->has_blocked = report->has_locks = true;
 	if (survey.list.is_cut)

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "explain/ascii.h"
+#include "kernel/printk.h"
 
 int survey_open(struct kernel *kernel, size_t limit, struct survey *ret, struct err *err)
 {
 	struct survey survey = { .kernel = kernel };
 	struct err why = { 0 };
+	uint64_t newest_ns;
 	int r = task_list_read_some(kernel, limit, &survey.list, err);
 
 	if (r < 0)
@@ -24,6 +26,8 @@ int survey_open(struct kernel *kernel, size_t limit, struct survey *ret, struct 
 		snprintf(survey.no_cpus, sizeof(survey.no_cpus), "%.255s",
 			 err_text(&why));
 	wait_init(kernel, &survey.cpus, &survey.wait);
+	if (printk_newest_ns(kernel, &newest_ns, NULL) == 0)
+		wait_not_before(&survey.wait, newest_ns);
 	*ret = survey;
 	return 0;
 }
