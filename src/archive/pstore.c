@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/trust.h"
 #include "explain/report.h"
+#include "record/farewell.h"
 
 #define COLLECTED_NAME ".collected"
 #define COLLECTED_MAX  ((size_t)1 << 20)
@@ -412,6 +413,20 @@ static int visit_remove(void *context, struct pstore_entry *entry, struct err *e
 	return 0;
 }
 
+/* What a crash kernel has left there of another crash is that one's log. */
+static int farewell_unwrap(struct text *text, char damage[static 256], struct err *err)
+{
+	_cleanup_text struct text log = { 0 };
+	struct text whole = *text;
+
+	if (!farewell_find_log(text_get(text), text->size, &log))
+		return text_check(&log, err);
+	snprintf(damage, 256, "the last words only: no target took the record");
+	*text = log;
+	log = whole;
+	return text_check(text, err);
+}
+
 static int keep(struct collect *c, const struct pstore_panic *panic,
 		struct record *known_record, struct err *err)
 {
@@ -421,6 +436,8 @@ static int keep(struct collect *c, const struct pstore_panic *panic,
 	char damage[256];
 	int r = pstore_panic_text(panic, &text, damage, err);
 
+	if (r == 0)
+		r = farewell_unwrap(&text, damage, err);
 	if (r == 0)
 		r = log_text_parse(text_get(&text), text.size, &log, err);
 	if (r < 0)

@@ -50,6 +50,7 @@ struct config {
 	uint32_t loop_crashes;	     /* [capture] loop_crashes = 5; 0: never */
 	uint32_t loop_minutes;	     /* [capture] loop_minutes = 60 */
 	uint32_t console_pages_s;    /* [capture] console_pages = 0: none */
+	bool last_resort;	     /* [capture] last_resort = yes */
 	uint32_t watchdog_timeout_s; /* [capture] watchdog = 60; 0: none */
 	uint32_t log_tail_lines;     /* [capture] log_lines = 40 */
 	char kernel[PATH_MAX];	     /* [kernel] image = (empty: the running kernel's) */

@@ -202,6 +202,11 @@ static int orders_to_json(const struct orders *orders, json_t *root)
 				 json_integer(orders->watchdog_timeout_s));
 	r |= json_object_set_new(root, "watchdog_module_count",
 				 json_integer(orders->watchdog_module_count));
+	r |= json_object_set_new(root, "last_resort_module_count",
+				 json_integer(orders->last_resort_module_count));
+	r |= json_object_set_new(root, "ramoops", field_new_string(orders->ramoops));
+	r |= json_object_set_new(root, "efi_variable",
+				 json_boolean(orders->efi_variable));
 	r |= json_object_set_new(root, "modules", orders_modules_json(orders));
 	return r;
 }
@@ -431,6 +436,8 @@ static int orders_parse_numbers(const json_t *root, struct orders *ret, struct e
 		  &ret->watchdog_timeout_s },
 		{ "watchdog_module_count", 0, ORDERS_MODULES_MAX,
 		  &ret->watchdog_module_count },
+		{ "last_resort_module_count", 0, ORDERS_MODULES_MAX,
+		  &ret->last_resort_module_count },
 	};
 	int r = 0;
 
@@ -483,8 +490,17 @@ static int orders_parse_root(const json_t *root, struct orders *ret, struct err 
 		r = orders_parse_timeouts(root, ret, err);
 	if (r == 0)
 		r = orders_parse_modules(root, ret, err);
+	if (r == 0)
+		r = field_string(root, "ramoops", true, ret->ramoops,
+				 sizeof(ret->ramoops), err);
+	if (r == 0)
+		r = orders_parse_bool(root, "efi_variable", &ret->efi_variable, err);
 	if (r == 0 && ret->watchdog_module_count > ret->module_count)
 		r = err_set(err, ERR_INVALID, "'watchdog_module_count' is more than all");
+	if (r == 0 && ret->last_resort_module_count >
+			      ret->module_count - ret->watchdog_module_count)
+		r = err_set(err, ERR_INVALID,
+			    "'last_resort_module_count' is more than all");
 	return r;
 }
 

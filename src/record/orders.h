@@ -124,6 +124,12 @@ struct orders {
 	/* How many at the end of them are the watchdog's: loaded without being opened,
 	 * one that runs is stopped. */
 	uint32_t watchdog_module_count;
+	/* How many before those are of last resort only: loaded when every target has
+	 * failed. */
+	uint32_t last_resort_module_count;
+	/* Arguments of ramoops' driver, for the place that it has; "": there is none. */
+	char ramoops[256];
+	bool efi_variable; /* last words may go into one */
 };
 
 void orders_init(struct orders *orders); /* the defaults of epitaph.conf(5) */

@@ -136,7 +136,7 @@ static void every_key_is_read(void **state)
 				   "target = /mnt/crash\ntarget = raw:/dev/sdb1\n"
 				   "size_limit = 2G\nmake_room = no\n"
 				   "loop_crashes = 0\nloop_minutes = 10\n"
-				   "console_pages = 3\nwatchdog = 0\n"
+				   "console_pages = 3\nwatchdog = 0\nlast_resort = no\n"
 				   "timeout = 604800\n"
 				   "log_lines = 5\n"
 				   "[kernel]\n"
@@ -182,6 +182,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.loop_crashes, 0);
 	assert_int_equal(c.loop_minutes, 10);
 	assert_int_equal(c.console_pages_s, 3);
+	assert_false(c.last_resort);
 	assert_int_equal(c.watchdog_timeout_s, 0);
 	assert_int_equal(c.log_tail_lines, 5);
 	assert_string_equal(c.kernel, "/boot/k");

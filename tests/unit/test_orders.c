@@ -47,6 +47,9 @@ static void fill(struct orders *orders)
 	orders->console_pages_s = 4;
 	orders->watchdog_timeout_s = 30;
 	orders->watchdog_module_count = 1;
+	orders->last_resort_module_count = 1;
+	strcpy(orders->ramoops, "mem_address=0x1000 ecc=1");
+	orders->efi_variable = true;
 	orders->dump_level = 17;
 	strcpy(orders->codec, "zlib");
 	orders->codec_level = -3;
@@ -84,6 +87,9 @@ static void test_round_trip(void **state)
 	assert_int_equal(again.console_pages_s, 4);
 	assert_int_equal(again.watchdog_timeout_s, 30);
 	assert_int_equal(again.watchdog_module_count, 1);
+	assert_int_equal(again.last_resort_module_count, 1);
+	assert_string_equal(again.ramoops, "mem_address=0x1000 ecc=1");
+	assert_true(again.efi_variable);
 	assert_int_equal(again.dump_level, 17);
 	assert_string_equal(again.codec, "zlib");
 	assert_int_equal(again.codec_level, -3);
