@@ -43,7 +43,7 @@ struct engine {
 	struct order order; /* of phase B */
 	uint64_t pages_kept;
 	_Atomic uint64_t next_chunk; /* of phase A */
-	_Atomic uint64_t next_job;   /* of phase B */
+	_Atomic uint64_t next_job;   /* of phase B, and of the proof */
 	uint64_t job_end;
 	_Atomic uint32_t rest_count; /* chunks with rest_bits */
 	int64_t progress_ms;	     /* when it was last told */
@@ -68,6 +68,7 @@ struct worker {
 
 	struct selection *selection; /* of phase A */
 	struct packer *packer;	     /* of phase B */
+	struct prover *prover;	     /* of engine_prove() */
 };
 
 static inline bool engine_is_elf(const struct engine *engine)

@@ -26,8 +26,6 @@
 #include "kernel/kernel.h"
 #include "kernel/printk.h"
 
-#define ROUNDS 2 /* as it was written, and with what was written again */
-
 struct prover {
 	struct engine *engine;
 	struct image *written;
@@ -35,6 +33,13 @@ struct prover {
 	uint64_t proved, repaired, missing;
 	uint64_t first_missing; /* a page frame */
 	char why[128];		/* of it */
+};
+
+/* What becomes of a page that is not as it should be. */
+enum prove_mode {
+	PROVE_COUNT, /* is counted as missing: by any number of threads at once */
+	PROVE_REPAIR,
+	PROVE_NAME, /* counted, and the first is named */
 };
 
 /* Behind all that is there, not compressed: it is one or two. */
@@ -81,7 +86,7 @@ static void prove_name(struct prover *p, uint64_t pfn, const char *why)
 }
 
 /* A page that the source can't give either is counted elsewhere. */
-static void prove_page(struct prover *p, uint64_t pfn, bool is_last_round)
+static void prove_page(struct prover *p, uint64_t pfn, enum prove_mode mode)
 {
 	struct engine *engine = p->engine;
 	uint64_t paddr = pfn * engine->page_size;
@@ -99,10 +104,10 @@ static void prove_page(struct prover *p, uint64_t pfn, bool is_last_round)
 	}
 	if (r == 0)
 		err_set(&why, ERR_CORRUPT, "it is not as the source has it");
-	if (is_last_round || prove_repair(p, pfn, &why) < 0)
-		prove_name(p, pfn, err_text(&why));
-	else
+	if (mode == PROVE_REPAIR && prove_repair(p, pfn, &why) == 0)
 		p->repaired++;
+	else
+		prove_name(p, pfn, err_text(&why));
 }
 
 static bool prove_is_kept(const struct prover *p, uint64_t pfn)
@@ -111,20 +116,70 @@ static bool prove_is_kept(const struct prover *p, uint64_t pfn)
 	return image_has_page(p->engine->image, pfn * p->engine->page_size);
 }
 
-static void prove_pages(struct prover *p, bool is_last_round)
+static void prove_block(struct prover *p, const struct page_set_block *block,
+			enum prove_mode mode)
+{
+	for (uint64_t k = 0; k < PAGE_SET_BLOCK_PAGES; k++) {
+		uint64_t pfn = page_set_block_pfn(block) + k;
+
+		if ((block->bits[k / 64] >> k % 64 & 1) && prove_is_kept(p, pfn))
+			prove_page(p, pfn, mode);
+	}
+}
+
+static void prove_pages(struct prover *p, enum prove_mode mode)
 {
 	const struct page_set *set = &p->engine->core.pages;
 
+	p->proved = p->missing = p->repaired = 0;
+	for (size_t i = 0; i < set->count; i++)
+		prove_block(p, &set->blocks[i], mode);
+}
+
+static void worker_prove(struct worker *worker)
+{
+	struct engine *engine = worker->engine;
+	struct prover *p = worker->prover;
+	uint64_t i;
+
+	while ((i = atomic_fetch_add(&engine->next_job, 1)) < engine->job_end)
+		prove_block(p, &engine->core.pages.blocks[i], PROVE_COUNT);
+}
+
+static int prover_init(struct prover *p, struct engine *engine, struct image *written,
+		       struct err *err)
+{
+	*p = (struct prover){ .engine = engine, .written = written };
+	p->source = malloc(2 * (size_t)engine->page_size);
+	if (!p->source)
+		return err_nomem(err);
+	p->copy = p->source + engine->page_size;
+	return 0;
+}
+
+/* By all threads: most of it is unpacking. With fewer where memory is short. */
+static void prove_count(struct prover *p)
+{
+	struct engine *engine = p->engine;
+	struct worker workers[THREADS_MAX] = { 0 };
+	struct prover others[THREADS_MAX];
+	unsigned int count = 1, wanted;
+
 	p->proved = p->missing = 0;
-	for (size_t i = 0; i < set->count; i++) {
-		const struct page_set_block *block = &set->blocks[i];
-
-		for (uint64_t k = 0; k < PAGE_SET_BLOCK_PAGES; k++) {
-			uint64_t pfn = page_set_block_pfn(block) + k;
-
-			if ((block->bits[k / 64] >> k % 64 & 1) && prove_is_kept(p, pfn))
-				prove_page(p, pfn, is_last_round);
-		}
+	workers[0].prover = p;
+	atomic_store(&engine->next_job, 0);
+	engine->job_end = engine->core.pages.count;
+	wanted = engine_thread_count(engine, engine->job_end);
+	while (count < wanted &&
+	       prover_init(&others[count], engine, p->written, NULL) == 0) {
+		workers[count].prover = &others[count];
+		count++;
+	}
+	engine_work(engine, workers, count, worker_prove);
+	for (unsigned int i = 1; i < count; i++) {
+		p->proved += others[i].proved;
+		p->missing += others[i].missing;
+		free(others[i].source);
 	}
 }
 
@@ -154,18 +209,20 @@ static int prove_log(struct prover *p, struct err *err)
 	return r;
 }
 
+/* Only a dump that is not as it should be is gone through again, page by page. */
 static int prove_rounds(struct prover *p, struct err *err)
 {
 	uint64_t repaired = 0;
 	int r = prove_open(p, err);
 
-	for (int round = 1; round <= ROUNDS && r == 0; round++) {
-		p->repaired = 0;
-		prove_pages(p, round == ROUNDS);
-		repaired += p->repaired;
-		if (!p->repaired)
-			break;
+	if (r == 0)
+		prove_count(p);
+	if (r == 0 && p->missing) {
+		prove_pages(p, PROVE_REPAIR);
+		repaired = p->repaired;
 		r = prove_open(p, err);
+		if (r == 0)
+			prove_pages(p, PROVE_NAME);
 	}
 	p->repaired = repaired;
 	if (r == 0 && p->missing)
@@ -196,8 +253,7 @@ static void prove_tell(const struct prover *p, int r, const struct err *why)
 
 int engine_prove(struct engine *engine, struct err *err)
 {
-	_cleanup_free uint8_t *pages = malloc(2 * (size_t)engine->page_size);
-	struct prover p = { .engine = engine };
+	struct prover p;
 	struct dump_result *result = engine->result;
 	struct err why = { 0 };
 	int r;
@@ -208,13 +264,12 @@ int engine_prove(struct engine *engine, struct err *err)
 						  : result->core_missing);
 		return 0;
 	}
-	if (!pages)
-		return err_nomem(err);
-	p.source = pages;
-	p.copy = pages + engine->page_size;
+	if (prover_init(&p, engine, NULL, err) < 0)
+		return ERR_NOMEM;
 	r = prove_rounds(&p, &why);
 	prove_tell(&p, r, &why);
 	image_close(p.written);
+	free(p.source);
 	if (r < 0 && err)
 		*err = why;
 	return r < 0 ? err_in(err, r, "reading the dump again") : 0;

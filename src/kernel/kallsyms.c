@@ -176,33 +176,31 @@ static int read_table(struct kernel *kernel, const struct kallsyms_places *place
 
 /* --- the index by name ------------------------------------------------------------ */
 
-/* FNV-1a */
-static uint32_t hash_name(const char *name)
+/* Which of the chains: the upper bits of a hash are the better ones. */
+static uint32_t chain_of(uint32_t hash)
 {
-	uint32_t hash = 0x811c9dc5;
-
-	for (; *name; name++)
-		hash = (hash ^ (uint8_t)*name) * 0x01000193;
-	return hash;
+	return (hash ^ hash >> 16) % CHAIN_COUNT;
 }
 
 static int index_names(struct kallsyms *k, struct err *err)
 {
 	_cleanup_free uint32_t *ends = calloc(CHAIN_COUNT, sizeof(*ends));
 	struct kallsyms_cursor cursor = { 0 };
-	char name[KALLSYMS_NAME_SIZE];
+	struct kallsyms_hasher hasher;
 
 	k->chains = calloc(CHAIN_COUNT, sizeof(*k->chains));
 	k->next = calloc(k->table.count, sizeof(*k->next));
 	k->expanded = calloc(k->table.count, sizeof(*k->expanded));
 	if (!ends || !k->chains || !k->next || !k->expanded)
 		return err_nomem(err);
+	kallsyms_hasher_init(&hasher, &k->table);
 	for (uint32_t i = 0; i < k->table.count; i++) {
-		int r = kallsyms_table_next(&k->table, &cursor, name, sizeof(name), err);
-		uint32_t chain = hash_name(name) % CHAIN_COUNT;
+		uint32_t hash, chain;
+		int r = kallsyms_hasher_next(&hasher, &cursor, &hash, err);
 
 		if (r < 0)
 			return r;
+		chain = chain_of(hash);
 		if (ends[chain])
 			k->next[ends[chain] - 1] = i + 1;
 		else
@@ -218,7 +216,7 @@ static int find_number(const struct kallsyms *k, const char *name, uint32_t *ret
 {
 	char candidate[KALLSYMS_NAME_SIZE];
 
-	for (uint32_t at = k->chains[hash_name(name) % CHAIN_COUNT]; at;
+	for (uint32_t at = k->chains[chain_of(kallsyms_hash(name))]; at;
 	     at = k->next[at - 1]) {
 		if (kallsyms_table_name(&k->table, at - 1, candidate, sizeof(candidate),
 					NULL) < 0 ||

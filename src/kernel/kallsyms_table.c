@@ -171,19 +171,27 @@ out:
 	ret[used] = '\0';
 }
 
+static int next_packed(const struct kallsyms_table *t, struct kallsyms_cursor *cursor,
+		       struct packed_name *ret, struct err *err)
+{
+	if (cursor->i >= t->count)
+		return err_set(err, ERR_NOTFOUND, "there are only %u symbols", t->count);
+	if (!packed_name_at(t, t->has_long_lengths, &cursor->offset, ret))
+		return err_set(err, ERR_CORRUPT, "the name of symbol %u breaks off",
+			       cursor->i);
+	cursor->i++;
+	return 0;
+}
+
 int kallsyms_table_next(const struct kallsyms_table *t, struct kallsyms_cursor *cursor,
 			char *ret, size_t size, struct err *err)
 {
 	struct packed_name name;
+	int r = next_packed(t, cursor, &name, err);
 
-	if (cursor->i >= t->count)
-		return err_set(err, ERR_NOTFOUND, "there are only %u symbols", t->count);
-	if (!packed_name_at(t, t->has_long_lengths, &cursor->offset, &name))
-		return err_set(err, ERR_CORRUPT, "the name of symbol %u breaks off",
-			       cursor->i);
-	cursor->i++;
-	expand(t, &name, ret, size);
-	return 0;
+	if (r == 0)
+		expand(t, &name, ret, size);
+	return r;
 }
 
 int kallsyms_table_name(const struct kallsyms_table *t, uint32_t i, char *ret,
@@ -201,6 +209,61 @@ int kallsyms_table_name(const struct kallsyms_table *t, uint32_t i, char *ret,
 				       "break off",
 				       i);
 	return kallsyms_table_next(t, &cursor, ret, size, err);
+}
+
+/* --- hashes ----------------------------------------------------------------------- */
+
+#define HASH_FACTOR 0x01000193u /* of FNV; any odd number that is not small */
+
+static struct kallsyms_hash_part hash_part(const char *text)
+{
+	struct kallsyms_hash_part part = { .factor = 1 };
+
+	for (; *text; text++) {
+		part.hash = part.hash * HASH_FACTOR + (uint8_t)*text;
+		part.factor *= HASH_FACTOR;
+	}
+	return part;
+}
+
+uint32_t kallsyms_hash(const char *name)
+{
+	return hash_part(name).hash;
+}
+
+void kallsyms_hasher_init(struct kallsyms_hasher *hasher, const struct kallsyms_table *t)
+{
+	hasher->table = t;
+	for (size_t i = 0; i < KALLSYMS_TOKENS; i++) {
+		const char *text = (const char *)t->tokens + t->token_index[i];
+
+		hasher->parts[i] = hash_part(text);
+		hasher->first_parts[i] = hash_part(*text ? text + 1 : text);
+	}
+}
+
+int kallsyms_hasher_next(const struct kallsyms_hasher *hasher,
+			 struct kallsyms_cursor *cursor, uint32_t *ret, struct err *err)
+{
+	const struct kallsyms_table *t = hasher->table;
+	struct packed_name name;
+	uint32_t i = 0, hash = 0;
+	int r = next_packed(t, cursor, &name, err);
+
+	if (r < 0)
+		return r;
+	/* The type letter is the first of all characters: of the first token with any. */
+	while (i < name.count && !t->tokens[t->token_index[name.tokens[i]]])
+		i++;
+	if (i < name.count)
+		hash = hasher->first_parts[name.tokens[i++]].hash;
+	for (; i < name.count; i++) {
+		const struct kallsyms_hash_part *part = &hasher->parts[name.tokens[i]];
+
+		hash = hash * part->factor + part->hash;
+	}
+	*ret = hash;
+	return 0;
 }
 
 uint64_t kallsyms_table_address(const struct kallsyms_table *t, uint32_t i)

@@ -83,6 +83,26 @@ int kallsyms_table_next(const struct kallsyms_table *t, struct kallsyms_cursor *
 int kallsyms_table_name(const struct kallsyms_table *t, uint32_t i, char *ret,
 			size_t size, struct err *err);
 
+/*
+ * Hashes of all names without making their texts: a token's part of a hash is known
+ * beforehand, so a name costs a step a token and not a step a character.
+ */
+struct kallsyms_hasher {
+	const struct kallsyms_table *table;
+	struct kallsyms_hash_part {
+		uint32_t hash, factor; /* hash' = hash' * factor + hash */
+	} parts[KALLSYMS_TOKENS], first_parts[KALLSYMS_TOKENS]; /* less the type letter */
+};
+
+void kallsyms_hasher_init(struct kallsyms_hasher *hasher, const struct kallsyms_table *t);
+
+/* kallsyms_hash() of the text that kallsyms_table_next() would give. ERR_NOTFOUND: at end
+ */
+int kallsyms_hasher_next(const struct kallsyms_hasher *hasher,
+			 struct kallsyms_cursor *cursor, uint32_t *ret, struct err *err);
+
+uint32_t kallsyms_hash(const char *name);
+
 /* The @i-th address, @i < count. Addresses do not fall. */
 uint64_t kallsyms_table_address(const struct kallsyms_table *t, uint32_t i);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`epitaph save` of machines that nobody has at hand (tests/bench/huge.py): the right pages
+"""`epitaph save` of machines that nobody has at hand (tests/bench/huge_machine.py): the right pages
 whatever the number of threads, and memory that does not grow with the machine."""
 import json
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 
 EPITAPH = Path(sys.argv[1]).resolve()
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'bench'))
-import huge  # noqa: E402
+import huge_machine  # noqa: E402
 
 PAGE = 4096
 LIMIT_KIB, LIMIT_THREAD_KIB = 16 << 10, 2 << 10
@@ -49,8 +49,8 @@ class Test:
         text = child.stdout.read()
         self.check(f'{name}: exit 0', child.returncode == 0, child.returncode)
         pages = json.loads(text or '{}').get('pages', {})
-        made = huge.counts(gib)
-        self.check(f'{name}: pages', pages.get('total') == gib * huge.GIB // PAGE and
+        made = huge_machine.counts(gib)
+        self.check(f'{name}: pages', pages.get('total') == gib * huge_machine.GIB // PAGE and
                    pages.get('written') == made['reserved'] + made['slab'], pages, made)
         self.check(f'{name}: what was left out', pages.get('free') == made['free'] and
                    pages.get('user') == made['user'] and pages.get('cache') == made['cache'],
@@ -60,7 +60,7 @@ class Test:
 
     def run(self):
         for gib in 64, 1024:
-            huge.make(self.source, gib)
+            huge_machine.make(self.source, gib)
             for threads in 1, 2, 5:
                 self.save(gib, threads)
 

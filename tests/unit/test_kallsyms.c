@@ -235,6 +235,25 @@ static void assert_table(const struct kallsyms_table *t, const struct layout *l)
 			 ERR_NOTFOUND);
 }
 
+/* A hash of tokens is the hash of their text. */
+static void assert_hashes(const struct kallsyms_table *t)
+{
+	struct kallsyms_cursor by_text = { 0 }, by_token = { 0 };
+	struct kallsyms_hasher hasher;
+	char name[KALLSYMS_NAME_SIZE];
+	uint32_t hash;
+
+	kallsyms_hasher_init(&hasher, t);
+	while (kallsyms_table_next(t, &by_text, name, sizeof(name), NULL) == 0) {
+		assert_int_equal(kallsyms_hasher_next(&hasher, &by_token, &hash, NULL),
+				 0);
+		if (strlen(name) < sizeof(name) - 1) // else it was cut
+			assert_int_equal(hash, kallsyms_hash(name));
+	}
+	assert_int_equal(kallsyms_hasher_next(&hasher, &by_token, &hash, NULL),
+			 ERR_NOTFOUND);
+}
+
 /* Both rules of lengths, both alignments of markers, all encodings. */
 static void all_layouts(void **state)
 {
@@ -252,6 +271,7 @@ static void all_layouts(void **state)
 				fail_msg("%s", err_text(&err));
 			assert_int_equal(t.has_long_lengths, l.has_long_lengths);
 			assert_table(&t, &l);
+			assert_hashes(&t);
 			kallsyms_table_done(&t);
 			made_table_done(&m);
 		}
@@ -292,11 +312,17 @@ static void names_cut_at_every_byte(void **state)
 static void walk_all(struct kallsyms_table *t)
 {
 	struct kallsyms_cursor cursor = { 0 };
+	struct kallsyms_hasher hasher;
 	char name[KALLSYMS_NAME_SIZE];
+	uint32_t hash;
 
 	if (kallsyms_table_index(t, NULL) < 0)
 		return;
 	while (kallsyms_table_next(t, &cursor, name, sizeof(name), NULL) == 0)
+		;
+	kallsyms_hasher_init(&hasher, t);
+	cursor = (struct kallsyms_cursor){ 0 };
+	while (kallsyms_hasher_next(&hasher, &cursor, &hash, NULL) == 0)
 		;
 	for (uint32_t i = 0; i < t->count; i += 7)
 		kallsyms_table_name(t, i, name, sizeof(name), NULL);

@@ -3,7 +3,7 @@
 """A vmcore of a machine with any amount of memory, made of nothing but what an engine must
 go through: page tables, and a memmap of the machine's true size.
 
-    huge.py FILE GIB
+    huge_machine.py FILE GIB
 
 It stands in for a machine that nobody has at hand, and is none. What is true: the number
 of page frames, of struct pages, of page table entries, of pages that are kept (the memmap
