@@ -26,9 +26,13 @@
 #define REHEARSE_SILENCE_S   20
 #define REHEARSE_REPORT_SIZE ((size_t)64 << 20)
 #define REHEARSE_BOOTS_MAX   8
-/* Of the first kernel: it has to panic into the crash kernel, this is for when it can't.
+/*
+ * Of the first kernel: it has to panic into the crash kernel, panic= is for when it
+ * can't. Emulated on a machine that has much to do, the kernel's check of its timer fails
+ * now and then ("IO-APIC + timer doesn't work"), in the crash kernel too, which takes
+ * this word over.
  */
-#define REHEARSE_CMDLINE     "console=ttyS0 panic=5 "
+#define REHEARSE_CMDLINE     "console=ttyS0 panic=5 no_timer_check "
 
 void rehearse_options_init(struct rehearse_options *options)
 {
