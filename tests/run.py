@@ -49,7 +49,7 @@ ONE_TRIGGER = {'damaged': 'null', 'estimate': 'sysrq', 'lines': 'null', 'page': 
                'questions': 'sysrq'}
 
 # Those for which no peer of this machine's architecture is needed.
-ARM64_SCRIPTS = ('backtraces', 'dump_equal', 'machine', 'questions', 'show', 'tasks', 'verify')
+ARM64_SCRIPTS = ('backtraces', 'dump_equal', 'gdb', 'machine', 'questions', 'show', 'tasks', 'verify')
 
 
 class Run:

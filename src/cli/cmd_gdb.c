@@ -10,11 +10,13 @@
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
 #include "cli/crash.h"
 #include "debuginfo/vmlinux.h"
+#include "gdb/gdb_target.h"
 #include "gdb/symbol_file.h"
 
 #define PATH_SIZE 4096
@@ -28,7 +30,8 @@ enum {
 struct gdb {
 	struct cli *cli;
 	struct crash *crash;
-	const char *program;
+	const struct gdb_target *target;
+	const char *program; /* NULL: the one that knows the dump's machine */
 	const char *vmlinux_path;
 	bool wants_no_vmlinux;
 	char **arguments; /* of gdb's own, NULL-terminated */
@@ -212,7 +215,8 @@ static int start(struct gdb *gdb, int *ret_status, struct err *err)
 	size_t count = 0, given = 0;
 	int r;
 
-	text_add(&gdb->commands, "set confirm off\n");
+	text_add(&gdb->commands, "set confirm off\nset architecture %s\n",
+		 gdb->target->gdb_name);
 	r = add_all_symbols(gdb, err);
 	if (r == 0)
 		r = add_target(gdb, err);
@@ -251,6 +255,16 @@ static int run_with(struct gdb *gdb)
 	return gdb->is_incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
+/* That of a distribution knows its own machine only, and has a brother for all others. */
+static const char *default_program(struct kernel *kernel)
+{
+	struct utsname own;
+
+	return uname(&own) == 0 && strcmp(own.machine, kernel_arch(kernel)->name)
+		       ? "gdb-multiarch"
+		       : "gdb";
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -260,7 +274,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		{ 0 },
 	};
 	_cleanup_crash struct crash crash = { 0 };
-	struct gdb gdb = { .cli = cli, .crash = &crash, .program = "gdb" };
+	struct gdb gdb = { .cli = cli, .crash = &crash };
 	const char *name;
 	struct err err = { 0 };
 	int c;
@@ -296,6 +310,10 @@ static int run(struct cli *cli, int argc, char **argv)
 		err_set(&err, ERR_NOTFOUND, "nothing for gdb: %s", crash.no_kernel);
 		return cli_failed(cli, &err);
 	}
+	if (gdb_target_find(kernel_arch(crash.kernel), &gdb.target, &err) < 0)
+		return cli_failed(cli, &err);
+	if (!gdb.program)
+		gdb.program = default_program(crash.kernel);
 	return run_with(&gdb);
 }
 
@@ -306,6 +324,7 @@ const struct command cmd_gdb = {
 	.options =
 		"      --vmlinux FILE   debug symbols, else those below /usr/lib/debug\n"
 		"      --no-vmlinux     none: symbols are made from the dump\n"
-		"      --gdb PROGRAM    another gdb\n",
+		"      --gdb PROGRAM    another gdb than gdb, or gdb-multiarch for a dump of\n"
+		"                       another machine\n",
 	.run = run,
 };

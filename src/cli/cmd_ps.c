@@ -29,8 +29,8 @@ static void add_row(const struct survey_task *row, struct text *ret)
 	comm[0] = task->is_kthread ? '[' : ' ';
 	if (task->is_kthread)
 		strcat(comm, "]");
-	if (row->has_since)
-		survey_format_ms(row->since_ms, since, sizeof(since));
+	if (row->slept.has_most)
+		survey_format_ms(row->slept.most_ms, since, sizeof(since));
 	if (task->cpu != UINT32_MAX)
 		snprintf(cpu, sizeof(cpu), "%" PRIu32, task->cpu);
 	snprintf(ppid, sizeof(ppid), task->ppid < 0 ? "?" : "%" PRId32, task->ppid);
@@ -62,9 +62,8 @@ static json_t *new_row(const struct survey_task *row)
 	if (r == 0 && row->channel[0])
 		r |= json_object_set_new(object, "wait_channel",
 					 field_new_string(row->channel));
-	if (r == 0 && row->has_since)
-		r |= json_object_set_new(object, "since_ms",
-					 json_integer((json_int_t)row->since_ms));
+	if (r == 0)
+		r |= span_put_json(&row->slept, object, "since");
 	if (r == 0 && !row->has_backtrace)
 		r |= json_object_set_new(object, "wait_channel_unknown",
 					 field_new_string(row->no_backtrace));

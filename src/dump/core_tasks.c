@@ -14,6 +14,8 @@
 #include "dump/core_gather.h"
 #include "kernel/arch.h"
 #include "kernel/lock.h"
+#include "kernel/open_file.h"
+#include "kernel/syscall.h"
 #include "kernel/unwind.h"
 #include "kernel/wait.h"
 
@@ -171,18 +173,33 @@ static void gather_counters(struct task_gather *t, const struct task *task)
 	}
 }
 
+/* The system call of a blocked task, and the file that it is about. */
+static void gather_call(struct task_gather *t, const struct task *task)
+{
+	struct syscall call;
+	struct open_file file;
+	uint32_t fd;
+
+	if (syscall_read(t->g->kernel, task->vaddr, &t->backtrace->user, &call, NULL) ==
+		    0 &&
+	    syscall_fd(&call, &fd, NULL) == 0)
+		open_file_of_fd(t->g->kernel, task->vaddr, fd, &file, NULL);
+}
+
 static void gather_backtrace(struct task_gather *t, const struct task *task)
 {
 	const struct cpu *cpu = task_cpu(t, task);
 	struct lock_wait wait;
-	uint64_t since;
+	uint64_t slept;
 
-	wait_since_ns(t->g->kernel, &t->wait, task, &since);
+	wait_slept_ns(t->g->kernel, &t->wait, task, &slept);
 	if (unwind_task(t->g->kernel, task, cpu, t->backtrace, NULL) < 0)
 		return;
 	gather_frames(t);
 	if (t->locks && !cpu)
 		lock_wait_find(t->locks, task, t->backtrace, &wait, NULL);
+	if (task->state == 'D' && t->backtrace->end == UNWIND_END_USER)
+		gather_call(t, task);
 }
 
 /* Of a task that ended its stack is no longer its own, and yet may lie there. */

@@ -93,8 +93,7 @@ int lock_graph_add(struct lock_graph *graph, struct locks *locks, struct survey 
 		return ERR_NOMEM;
 	edge->waiter = party_of(task->task);
 	snprintf(edge->waiter.channel, sizeof(edge->waiter.channel), "%s", task->channel);
-	edge->has_since = task->has_since;
-	edge->since_ms = task->since_ms;
+	edge->since = task->slept;
 	snprintf(edge->kind, sizeof(edge->kind), "%s", lock_kind_name(wait.kind));
 	edge->lock_vaddr = wait.lock_vaddr;
 	name_lock(survey->kernel, wait.lock_vaddr, edge->lock_name,
@@ -231,11 +230,10 @@ static void format_owner(const struct lock_graph *graph, const struct lock_edge 
 
 static void format_waiter(const struct lock_edge *edge, struct text *ret)
 {
-	char since[32] = "";
+	char since[48] = "";
 	size_t start = ret->size;
 
-	if (edge->has_since)
-		survey_format_ms(edge->since_ms, since, sizeof(since));
+	span_format(&edge->since, since, sizeof(since));
 	text_add(ret, "  wanted by ");
 	format_party(&edge->waiter, since, ret);
 	if (!strncmp(edge->kind, "rwsem-", 6))
@@ -332,9 +330,7 @@ static json_t *edge_new_json(const struct lock_edge *edge)
 	json_t *object = json_object();
 	int r = put_party(object, "waiter", &edge->waiter);
 
-	if (edge->has_since)
-		r |= json_object_set_new(object, "since_ms",
-					 json_integer((json_int_t)edge->since_ms));
+	r |= span_put_json(&edge->since, object, "since");
 	r |= member_put_string(object, "kind", edge->kind);
 	r |= member_put_hex(object, "lock", edge->lock_vaddr);
 	r |= member_put_string(object, "lock_name", edge->lock_name);
@@ -392,9 +388,8 @@ static int parse_edge(const json_t *object, struct lock_edge *ret, struct err *e
 	if (!json_is_object(object))
 		return err_set(err, ERR_CORRUPT, "an element is not an object");
 	r = parse_party(object, "waiter", &ret->waiter, err);
-	ret->has_since = json_object_get(object, "since_ms");
 	if (r == 0)
-		r = member_get_number(object, "since_ms", INT64_MAX, &ret->since_ms, err);
+		r = span_get_json(object, "since", &ret->since, err);
 	if (r == 0)
 		r = member_get_string(object, "kind", ret->kind, sizeof(ret->kind), err);
 	if (r == 0)

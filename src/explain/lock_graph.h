@@ -27,8 +27,7 @@ struct lock_party {
 
 struct lock_edge {
 	struct lock_party waiter;
-	bool has_since;
-	uint64_t since_ms;
+	struct span since;
 
 	char kind[12];	     /* lock_kind_name() */
 	uint64_t lock_vaddr; /* 0 unknown */

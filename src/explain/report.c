@@ -26,6 +26,7 @@ int report_new(struct report **ret, struct err *err)
 	if (!report)
 		return err_nomem(err);
 	report_task_done(&report->panic_task);
+	report->stuck.cpu = UINT32_MAX;
 	*ret = report;
 	return 0;
 }
@@ -367,6 +368,18 @@ static int add_cause(const struct printk_log *log, struct report *report,
 	return 0;
 }
 
+/* The CPU that the log names, else the one that found out about itself. */
+static void add_stuck(struct kernel *kernel, const struct cause *cause,
+		      struct report *report)
+{
+	uint32_t id = cause->cpu != UINT32_MAX ? cause->cpu : report->panic_task.cpu;
+
+	if (id != UINT32_MAX &&
+	    (cause->next == NEXT_SOFT_LOCKUP || cause->next == NEXT_HARD_LOCKUP ||
+	     cause->next == NEXT_RCU_STALL))
+		report_stuck_build(kernel, id, &report->stuck);
+}
+
 static int build(struct kernel *kernel, const struct printk_log *log,
 		 const struct report_options *options, struct report *report,
 		 struct err *err)
@@ -408,6 +421,7 @@ static int build(struct kernel *kernel, const struct printk_log *log,
 	if (r == 0)
 		r = report_modules_build(kernel, &report->modules, err);
 	add_memory(kernel, report);
+	add_stuck(kernel, &cause, report);
 	if (r == 0)
 		report_verdict_make(&cause, report);
 	return r;

@@ -18,6 +18,7 @@
 #include "explain/report_cpus.h"
 #include "explain/report_modules.h"
 #include "explain/report_registers.h"
+#include "explain/report_stuck.h"
 #include "explain/report_task.h"
 #include "explain/report_verdict.h"
 #include "explain/signature.h"
@@ -82,6 +83,7 @@ struct report {
 	struct report_unknown locks_unknown;
 
 	struct report_cpus other_cpus; /* than that of panic_task */
+	struct report_stuck stuck;     /* where that is the cause */
 	struct report_modules modules;
 	struct memory_stat memory; /* .known == 0: unknown */
 	struct report_unknown memory_unknown;

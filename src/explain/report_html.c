@@ -285,15 +285,13 @@ static void add_party(const struct lock_party *party, struct text *ret)
 
 static void add_lock(const struct lock_edge *edge, struct text *ret)
 {
-	char since[32];
+	char since[48];
 
 	text_add(ret, "<tr><td>");
 	add_party(&edge->waiter, ret);
 	text_add(ret, "</td><td class=\"num\">");
-	if (edge->has_since) {
-		survey_format_ms(edge->since_ms, since, sizeof(since));
-		text_add(ret, "%s", since);
-	}
+	span_format(&edge->since, since, sizeof(since));
+	text_add(ret, "%s", since);
 	text_add(ret, "</td><td>");
 	html_add(ret, edge->kind);
 	text_add(ret, "<br><code>");
@@ -335,9 +333,27 @@ static void add_locks(const struct report *report, struct text *ret)
 	text_add(ret, "</section>\n");
 }
 
+/* One after the other in a line; with a call below, a line each. */
+static void add_member(const struct stack_member *member, bool is_next, struct text *ret)
+{
+	if (is_next)
+		text_add(ret, member->call ? "<br>" : ", ");
+	report_html_add_task(member->comm, member->pid, ret);
+	if (member->call) {
+		text_add(ret, " in <code>");
+		html_add(ret, member->call);
+		text_add(ret, "</code>");
+	}
+	if (member->file) {
+		text_add(ret, " of <code>");
+		html_add(ret, member->file);
+		text_add(ret, "</code>");
+	}
+}
+
 static void add_group(const struct stack_group *group, bool is_open, struct text *ret)
 {
-	char since[32];
+	char since[48];
 
 	text_add(ret, "<details%s><summary><b class=\"num\">%zu</b> task%s",
 		 is_open ? " open" : "", group->count, group->count == 1 ? "" : "s");
@@ -346,15 +362,13 @@ static void add_group(const struct stack_group *group, bool is_open, struct text
 		html_add(ret, group->channel);
 		text_add(ret, "</code>");
 	}
-	if (group->has_longest) {
-		survey_format_ms(group->longest_ms, since, sizeof(since));
-		text_add(ret, ", for %s%s", group->count == 1 ? "" : "up to ", since);
-	}
+	span_format(&group->longest, since, sizeof(since));
+	if (since[0])
+		text_add(ret, ", %sfor %s", group->count == 1 ? "" : "the longest ",
+			 since);
 	text_add(ret, "</summary>\n<p>");
-	for (size_t i = 0; i < group->member_count; i++) {
-		text_add(ret, i ? ", " : "");
-		report_html_add_task(group->members[i].comm, group->members[i].pid, ret);
-	}
+	for (size_t i = 0; i < group->member_count; i++)
+		add_member(&group->members[i], i > 0, ret);
 	if (group->count > group->member_count)
 		text_add(ret, " and %zu more", group->count - group->member_count);
 	text_add(ret, "</p>\n");

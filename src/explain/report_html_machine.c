@@ -63,6 +63,24 @@ static void add_cpu_stack(const struct report_cpu *cpu, bool is_open, struct tex
 	text_add(ret, "</details>\n");
 }
 
+static void add_stuck(const struct report_stuck *stuck, struct text *ret)
+{
+	char line[STUCK_ITEMS_MAX * 220];
+
+	if (stuck->cpu == UINT32_MAX)
+		return;
+	text_add(ret, "<h3>CPU %" PRIu32 ", which was stuck</h3>\n<dl>", stuck->cpu);
+	for (int i = 0; i < STUCK_KIND_COUNT; i++) {
+		report_stuck_format_list(stuck, (enum stuck_kind)i, line, sizeof(line));
+		if (!line[0])
+			continue;
+		html_add_in(ret, "dt", report_stuck_label((enum stuck_kind)i));
+		html_add_in(ret, "dd", line);
+	}
+	text_add(ret, "</dl>\n");
+	add_unknown(stuck->unknown.why, ret);
+}
+
 void report_html_add_cpus(const struct report *report, struct text *ret)
 {
 	const struct report_cpus *cpus = &report->other_cpus;
@@ -91,6 +109,7 @@ void report_html_add_cpus(const struct report *report, struct text *ret)
 			add_cpu_stack(cpu, shown++ < CPUS_OPEN, ret);
 	}
 	add_unknown(cpus->unknown.why, ret);
+	add_stuck(&report->stuck, ret);
 	text_add(ret, "</section>\n");
 }
 

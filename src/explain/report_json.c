@@ -108,6 +108,9 @@ static int put_machine(json_t *root, const struct report *report)
 	r |= member_put_number(root, "other_cpus_left_out", report->other_cpus.left_out);
 	r |= member_put_string(root, "other_cpus_unknown",
 			       report->other_cpus.unknown.why);
+	if (report->stuck.cpu != UINT32_MAX)
+		r |= json_object_set_new(root, "stuck_cpu",
+					 report_stuck_new_json(&report->stuck));
 	if (report->modules.modules)
 		r |= json_object_set_new(root, "modules",
 					 report_modules_new_json(&report->modules));
@@ -264,7 +267,7 @@ static int parse_memory(const json_t *root, struct memory_stat *ret, struct err 
 
 static int parse_machine(const json_t *root, struct report *report, struct err *err)
 {
-	const json_t *cpus = NULL, *modules = NULL;
+	const json_t *cpus = NULL, *modules = NULL, *stuck = NULL;
 	uint64_t left_out = 0;
 	int r = member_get_array(root, "other_cpus", REPORT_CPUS_MAX, &cpus, err);
 
@@ -275,6 +278,10 @@ static int parse_machine(const json_t *root, struct report *report, struct err *
 		r = member_get_array(root, "modules", SIZE_MAX, &modules, err);
 	if (r == 0 && cpus)
 		r = report_cpus_parse_json(cpus, &report->other_cpus, err);
+	if (r == 0)
+		r = field_object(root, "stuck_cpu", &stuck, err);
+	if (r == 0 && stuck)
+		r = report_stuck_parse_json(stuck, &report->stuck, err);
 	if (r == 0 && modules)
 		r = report_modules_parse_json(modules, &report->modules, err);
 	report->other_cpus.left_out = (size_t)left_out;

@@ -209,6 +209,14 @@ static void add_cpus(const struct page *page, const struct report *report)
 	report_cpus_format_text(cpus, page->text);
 }
 
+static void add_stuck(const struct page *page, const struct report *report)
+{
+	if (report->stuck.cpu == UINT32_MAX)
+		return;
+	heading(page, "Stuck CPU");
+	report_stuck_format_text(&report->stuck, page->text);
+}
+
 static void add_backtrace(const struct page *page, const struct report *report)
 {
 	heading(page, "Backtrace");
@@ -290,6 +298,7 @@ int report_format_text(const struct report *report,
 	add_backtrace(&page, report);
 	add_code(&page, report, options);
 	add_registers(&page, report);
+	add_stuck(&page, report);
 	add_cpus(&page, report);
 	add_locks(&page, report);
 	add_blocked(&page, report);

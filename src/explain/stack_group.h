@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "explain/report_task.h"
+#include "explain/span.h"
 #include "explain/survey.h"
 
 #define STACK_MEMBERS_MAX 64 /* of a group that are named; the rest is counted */
@@ -21,6 +22,10 @@
 struct stack_member {
 	int32_t pid;
 	char comm[65];
+	struct span slept;
+	/* Only of one in state D. */
+	char *call; /* the system call that it is in, with its arguments; NULL: none */
+	char *file; /* that the call is about; NULL: none, or not known */
 };
 
 struct stack_group {
@@ -30,8 +35,7 @@ struct stack_group {
 	struct stack_member members[STACK_MEMBERS_MAX];
 	size_t member_count; /* named */
 	size_t count;	     /* in all */
-	bool has_longest;
-	uint64_t longest_ms; /* since that long the first of them waits */
+	struct span longest; /* the one that waits longest */
 };
 
 struct stack_groups {

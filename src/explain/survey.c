@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "explain/ascii.h"
+#include "kernel/printk.h"
 
 int survey_open(struct kernel *kernel, size_t limit, struct survey *ret, struct err *err)
 {
 	struct survey survey = { .kernel = kernel };
 	struct err why = { 0 };
+	uint64_t newest_ns;
 	int r = task_list_read_some(kernel, limit, &survey.list, err);
 
 	if (r < 0)
@@ -24,6 +26,8 @@ int survey_open(struct kernel *kernel, size_t limit, struct survey *ret, struct 
 		snprintf(survey.no_cpus, sizeof(survey.no_cpus), "%.255s",
 			 err_text(&why));
 	wait_init(kernel, &survey.cpus, &survey.wait);
+	if (printk_newest_ns(kernel, &newest_ns, NULL) == 0)
+		wait_not_before(&survey.wait, newest_ns);
 	*ret = survey;
 	return 0;
 }
@@ -65,12 +69,15 @@ static void name_channel(struct survey *survey, struct survey_task *ret)
 void survey_glance(struct survey *survey, size_t i, struct survey_task *ret)
 {
 	struct survey_task result = { .task = &survey->list.tasks[i] };
-	uint64_t since_ns;
+	struct span *slept = &result.slept;
+	uint64_t ns = 0;
 
 	result.cpu = find_cpu(survey, result.task);
-	result.has_since =
-		wait_since_ns(survey->kernel, &survey->wait, result.task, &since_ns);
-	result.since_ms = result.has_since ? since_ns / 1000000 : 0;
+	slept->has_most = wait_since_ns(survey->kernel, &survey->wait, result.task, &ns);
+	slept->most_ms = slept->has_most ? ns / 1000000 : 0;
+	slept->has_least = !result.cpu && !result.task->is_running &&
+			   wait_slept_ns(survey->kernel, &survey->wait, result.task, &ns);
+	slept->least_ms = slept->has_least ? ns / 1000000 : 0;
 	*ret = result;
 }
 

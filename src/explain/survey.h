@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "explain/span.h"
 #include "kernel/cpu.h"
 #include "kernel/kernel.h"
 #include "kernel/task.h"
@@ -36,8 +37,7 @@ struct survey_task {
 	char no_backtrace[160];		/* else why not */
 	size_t channel_frame;		/* see wait_channel() */
 	char channel[SURVEY_NAME_SIZE]; /* "func [module]"; "" runs or unknown */
-	bool has_since;
-	uint64_t since_ms; /* it was last given a CPU so long ago */
+	struct span slept;		/* most_ms: it was last given a CPU so long ago */
 };
 
 /* At most @limit tasks. ERR_*: no task at all can be read. */

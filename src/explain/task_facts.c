@@ -9,8 +9,8 @@
 #include "explain/member.h"
 #include "kernel/user_memory.h"
 
-static void read_call(struct survey *survey, const struct survey_task *task,
-		      struct task_facts *ret)
+void task_facts_read_call(struct survey *survey, const struct survey_task *task,
+			  struct task_facts *ret)
 {
 	const struct backtrace *backtrace = survey->backtrace;
 	struct err why = { 0 };
@@ -60,7 +60,7 @@ void task_facts_read(struct survey *survey, const struct survey_task *task,
 
 	if (task_time_read(survey->kernel, task->task->vaddr, &facts.time, &why) < 0)
 		snprintf(facts.no_time, sizeof(facts.no_time), "%.159s", err_text(&why));
-	read_call(survey, task, &facts);
+	task_facts_read_call(survey, task, &facts);
 	read_command(survey->kernel, task->task, &facts);
 	*ret = facts;
 }

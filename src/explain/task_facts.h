@@ -33,6 +33,10 @@ struct task_facts {
 void task_facts_read(struct survey *survey, const struct survey_task *task,
 		     struct task_facts *ret);
 
+/* The system call alone. */
+void task_facts_read_call(struct survey *survey, const struct survey_task *task,
+			  struct task_facts *ret);
+
 /* The system call in one clean line. */
 void task_facts_format_call(const struct task_facts *facts, char *ret, size_t size);
 

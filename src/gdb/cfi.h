@@ -27,10 +27,15 @@ enum {
 	DW_CFA_expression = 0x10,
 	DW_CFA_offset_extended_sf = 0x11,
 	DW_CFA_def_cfa_sf = 0x12,
+	DW_CFA_val_expression = 0x16,
 	DW_CFA_advance_loc = 0x40, /* | delta */
 	DW_OP_deref = 0x06,
+	DW_OP_const8u = 0x0e,
 	DW_OP_consts = 0x11,
+	DW_OP_minus = 0x1c,
+	DW_OP_or = 0x21,
 	DW_OP_plus = 0x22,
+	DW_OP_lit0 = 0x30,  /* + number */
 	DW_OP_breg0 = 0x70, /* + register */
 };
 

@@ -3,6 +3,7 @@
 
 static const struct gdb_target *const targets[] = {
 	&gdb_target_x86_64,
+	&gdb_target_arm64,
 };
 
 int gdb_target_find(const struct arch *arch, const struct gdb_target **ret,

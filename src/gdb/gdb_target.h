@@ -32,6 +32,7 @@ struct gdb_target {
 	unsigned int reg_count;
 
 	uint16_t elf_machine; /* EM_* */
+	const char *gdb_name; /* of "set architecture" */
 
 	/* struct elf_prstatus of an ELF core: where the registers are, and which. */
 	size_t prstatus_size, prstatus_regs_offset;
@@ -43,6 +44,7 @@ struct gdb_target {
 };
 
 extern const struct gdb_target gdb_target_x86_64;
+extern const struct gdb_target gdb_target_arm64;
 
 /* ERR_UNSUPPORTED: there is no row for it. */
 int gdb_target_find(const struct arch *arch, const struct gdb_target **ret,

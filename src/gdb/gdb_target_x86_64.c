@@ -87,6 +87,7 @@ const struct gdb_target gdb_target_x86_64 = {
 	.regs = regs,
 	.reg_count = ARRAY_SIZE(regs),
 	.elf_machine = EM_X86_64,
+	.gdb_name = "i386:x86-64",
 	.prstatus_size = X86_64_PRSTATUS_SIZE,
 	.prstatus_regs_offset = X86_64_PRSTATUS_REGS,
 	.prstatus_regs = x86_64_user_regs,

@@ -212,6 +212,15 @@ static int arm64_translate_user(struct kernel *kernel, void *opaque, uint64_t ro
 			   err);
 }
 
+static int arm64_next_mapping(struct kernel *kernel, void *opaque, uint64_t vaddr,
+			      struct kernel_mapping *ret, struct err *err)
+{
+	struct arm64_context *context = opaque;
+
+	return paging_next(&context->paging, kernel, MAX(vaddr, context->vaddr_min), ret,
+			   err);
+}
+
 /* --- registers ------------------------------------------------------------------- */
 
 static const char *const arm64_reg_names[ARM64_REG_COUNT] = {
@@ -327,6 +336,7 @@ const struct arch arch_arm64 = {
 	.translate = arm64_translate,
 	.translate_user = arm64_translate_user,
 	.syscall_of = arm64_syscall_of,
+	.next_mapping = arm64_next_mapping,
 	.regs_from_prstatus = arm64_regs_from_prstatus,
 	.is_user = arm64_is_user,
 	.regs_of_sleeper = arm64_regs_of_sleeper,

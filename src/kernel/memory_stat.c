@@ -7,69 +7,52 @@
 
 #define ITEMS_MAX 4096 /* of an enum; there are some seventy */
 
-/* The array, and the enumerator that is the index into it. */
+/*
+ * The sums of all zones and of all nodes: arrays, and the enum of their indexes. What was
+ * counted by zone has moved, one by one, to the nodes: NR_PAGETABLE in v5.11
+ * (f0c0c115fb81).
+ */
+static const struct {
+	const char *symbol, *enum_name;
+} arrays[] = {
+	{ "vm_node_stat", "node_stat_item" },
+	{ "vm_zone_stat", "zone_stat_item" },
+};
+
 struct source {
-	const char *name; /* in JSON */
-	const char *symbol;
-	const char *enum_name;
-	const char *enumerators[2]; /* the first that this kernel has */
-	uint32_t unit_bytes;	    /* 0: a page */
+	const char *name;   /* in JSON */
+	const char *symbol; /* that is the sum itself; or: */
+	const char
+		*enumerators[2]; /* the first that this kernel has, in the first array */
+	uint32_t unit_bytes;	 /* 0: a page */
 };
 
 static const struct source sources[MEMORY_STAT_COUNT] = {
-	[MEMORY_TOTAL] = { "total", "_totalram_pages", NULL, { NULL }, 0 },
-	[MEMORY_FREE] = { "free",
-			  "vm_zone_stat",
-			  "zone_stat_item",
-			  { "NR_FREE_PAGES" },
-			  0 },
-	[MEMORY_ANON] = { "anon",
-			  "vm_node_stat",
-			  "node_stat_item",
-			  { "NR_ANON_MAPPED" },
-			  0 },
-	[MEMORY_FILE] = { "file",
-			  "vm_node_stat",
-			  "node_stat_item",
-			  { "NR_FILE_PAGES" },
-			  0 },
-	[MEMORY_SHMEM] = { "shmem", "vm_node_stat", "node_stat_item", { "NR_SHMEM" }, 0 },
-	[MEMORY_DIRTY] = { "dirty",
-			   "vm_node_stat",
-			   "node_stat_item",
-			   { "NR_FILE_DIRTY" },
-			   0 },
-	[MEMORY_WRITEBACK] = { "writeback",
-			       "vm_node_stat",
-			       "node_stat_item",
-			       { "NR_WRITEBACK" },
-			       0 },
+	[MEMORY_TOTAL] = { "total", .symbol = "_totalram_pages" },
+	[MEMORY_FREE] = { "free", NULL, { "NR_FREE_PAGES" } },
+	[MEMORY_ANON] = { "anon", NULL, { "NR_ANON_MAPPED" } },
+	[MEMORY_FILE] = { "file", NULL, { "NR_FILE_PAGES" } },
+	[MEMORY_SHMEM] = { "shmem", NULL, { "NR_SHMEM" } },
+	[MEMORY_DIRTY] = { "dirty", NULL, { "NR_FILE_DIRTY" } },
+	[MEMORY_WRITEBACK] = { "writeback", NULL, { "NR_WRITEBACK" } },
 	/* d42f3245c7e2 (v5.9) renamed it; its sum counts pages, whatever the name says */
 	[MEMORY_SLAB_RECLAIMABLE] = { "slab_reclaimable",
-				      "vm_node_stat",
-				      "node_stat_item",
-				      { "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE" },
-				      0 },
+				      NULL,
+				      { "NR_SLAB_RECLAIMABLE_B",
+					"NR_SLAB_RECLAIMABLE" } },
 	[MEMORY_SLAB_UNRECLAIMABLE] = { "slab_unreclaimable",
-					"vm_node_stat",
-					"node_stat_item",
+					NULL,
 					{ "NR_SLAB_UNRECLAIMABLE_B",
-					  "NR_SLAB_UNRECLAIMABLE" },
-					0 },
-	[MEMORY_PAGE_TABLES] = { "page_tables",
-				 "vm_node_stat",
-				 "node_stat_item",
-				 { "NR_PAGETABLE" },
-				 0 },
+					  "NR_SLAB_UNRECLAIMABLE" } },
+	[MEMORY_PAGE_TABLES] = { "page_tables", NULL, { "NR_PAGETABLE" } },
 	[MEMORY_KERNEL_STACKS] = { "kernel_stacks",
-				   "vm_node_stat",
-				   "node_stat_item",
+				   NULL,
 				   { "NR_KERNEL_STACK_KB" },
-				   1024 },
+				   .unit_bytes = 1024 },
 };
 
-static int find_index(const struct types *types, const struct source *source,
-		      uint64_t *ret, struct err *err)
+static int find_index(const struct types *types, const char *enum_name,
+		      const struct source *source, uint64_t *ret, struct err *err)
 {
 	int64_t value = 0;
 	int r = 0;
@@ -77,8 +60,7 @@ static int find_index(const struct types *types, const struct source *source,
 	for (size_t i = 0; i < ARRAY_SIZE(source->enumerators); i++) {
 		if (!source->enumerators[i])
 			break;
-		r = types_enum(types, source->enum_name, source->enumerators[i], &value,
-			       err);
+		r = types_enum(types, enum_name, source->enumerators[i], &value, err);
 		if (r == 0)
 			break;
 	}
@@ -91,19 +73,38 @@ static int find_index(const struct types *types, const struct source *source,
 	return 0;
 }
 
+static int find_counter(struct kernel *kernel, const struct source *source, uint64_t *ret,
+			struct err *err)
+{
+	const struct types *types;
+	uint64_t vaddr, index = 0;
+	int r;
+
+	if (source->symbol)
+		return kernel_symbol(kernel, source->symbol, ret, err);
+	r = kernel_types(kernel, &types, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++) {
+		r = find_index(types, arrays[i].enum_name, source, &index, err);
+		if (r == 0)
+			r = kernel_symbol(kernel, arrays[i].symbol, &vaddr, err);
+		if (r == 0) {
+			*ret = vaddr + index * 8;
+			return 0;
+		}
+	}
+	return r;
+}
+
 static int read_item(struct kernel *kernel, const struct source *source, uint64_t *ret,
 		     struct err *err)
 {
-	const struct types *types;
-	uint64_t vaddr, i = 0, value;
-	int r = kernel_symbol(kernel, source->symbol, &vaddr, err);
+	uint64_t vaddr, value;
+	int r = find_counter(kernel, source, &vaddr, err);
 
-	if (r == 0 && source->enum_name)
-		r = kernel_types(kernel, &types, err);
-	if (r == 0 && source->enum_name)
-		r = find_index(types, source, &i, err);
 	if (r == 0)
-		r = kernel_read_u64(kernel, vaddr + i * 8, &value, err);
+		r = kernel_read_u64(kernel, vaddr, &value, err);
 	if (r < 0)
 		return r;
 	/* Of what CPUs have not yet added the sum may be a little below nothing. */
@@ -113,7 +114,7 @@ static int read_item(struct kernel *kernel, const struct source *source, uint64_
 				   source->unit_bytes ? source->unit_bytes
 						      : kernel_page_size(kernel),
 				   ret))
-		return err_set(err, ERR_CORRUPT, "'%s' is too much", source->symbol);
+		return err_set(err, ERR_CORRUPT, "'%s' is too much", source->name);
 	return 0;
 }
 

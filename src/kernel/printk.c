@@ -30,6 +30,8 @@
 #define SIZE_BITS_MAX 28
 #define STRUCT_MAX    4096 /* bytes of one structure, far above all that there are */
 
+#define NEWEST_TRIES 8 /* records that CPUs may have begun at once */
+
 /* Descriptors and infos are read in windows, for a crash kernel has little memory. */
 #define WINDOW_COUNT 2048
 
@@ -277,11 +279,13 @@ static int ring_open_text(struct ring *ring, uint64_t vaddr, struct err *err)
 	return r;
 }
 
-static int ring_open(struct ring *ring, struct kernel *kernel, struct err *err)
+/* All but its memory. */
+static int ring_find(struct ring *ring, struct kernel *kernel, uint64_t *ret_text_vaddr,
+		     struct err *err)
 {
 	const struct vmcoreinfo *info = kernel_vmcoreinfo(kernel);
 	uint8_t prb[STRUCT_MAX];
-	uint64_t vaddr, text_vaddr = 0;
+	uint64_t vaddr;
 	int r;
 
 	ring->kernel = kernel;
@@ -299,10 +303,16 @@ static int ring_open(struct ring *ring, struct kernel *kernel, struct err *err)
 	if (r == 0)
 		r = kernel_read(kernel, vaddr, prb, ring->layout.prb_size, err);
 	if (r == 0)
-		r = ring_parse(ring, prb, &text_vaddr, err);
-	if (r == 0)
-		r = ring_open_text(ring, text_vaddr, err);
+		r = ring_parse(ring, prb, ret_text_vaddr, err);
 	return r;
+}
+
+static int ring_open(struct ring *ring, struct kernel *kernel, struct err *err)
+{
+	uint64_t text_vaddr = 0;
+	int r = ring_find(ring, kernel, &text_vaddr, err);
+
+	return r == 0 ? ring_open_text(ring, text_vaddr, err) : r;
 }
 
 static void ring_close(struct ring *ring)
@@ -507,6 +517,35 @@ int printk_read(struct kernel *kernel, struct printk_log *ret, struct err *err)
 	*ret = log;
 	log = (struct printk_log){ 0 };
 	return 0;
+}
+
+/* The newest may still have been written when the machine died. */
+int printk_newest_ns(struct kernel *kernel, uint64_t *ret, struct err *err)
+{
+	_cleanup_(ring_close) struct ring ring = { 0 };
+	const struct layout *l = &ring.layout;
+	uint64_t text_vaddr;
+	int r = ring_find(&ring, kernel, &text_vaddr, err);
+
+	for (uint64_t back = 0; r == 0 && back < NEWEST_TRIES; back++) {
+		uint64_t id = (ring.head_id - back) & ID_MASK, state_var;
+		uint64_t index = id & (ring.desc_count - 1);
+
+		r = kernel_read_u64(kernel,
+				    ring.descs_vaddr + index * l->desc_size +
+					    l->desc_state_var,
+				    &state_var, err);
+		if (r == 0 && ((state_var & ID_MASK) != id ||
+			       state_var >> STATE_SHIFT == DESC_RESERVED ||
+			       state_var >> STATE_SHIFT == DESC_REUSABLE))
+			continue;
+		return r < 0 ? r
+			     : kernel_read_u64(kernel,
+					       ring.infos_vaddr + index * l->info_size +
+						       l->info_ts_nsec,
+					       ret, err);
+	}
+	return r < 0 ? r : err_set(err, ERR_NOTFOUND, "the log has no record at its end");
 }
 
 void printk_log_done(struct printk_log *log)

@@ -35,6 +35,9 @@ struct printk_log {
 int printk_read(struct kernel *kernel, struct printk_log *ret, struct err *err);
 void printk_log_done(struct printk_log *log);
 
+/* When the last record was made, without reading the others. */
+int printk_newest_ns(struct kernel *kernel, uint64_t *ret, struct err *err);
+
 /*
  * Lines as dmesg(1) and makedumpfile --dump-dmesg print them: "[    1.234567] text", the
  * further lines of a record indented by as much, unprintable bytes as \xNN.

@@ -188,3 +188,20 @@ void syscall_format(const struct syscall *call, char *ret, size_t size)
 	}
 	add(ret, size, ")");
 }
+
+/* "fd", "dfd", "oldfd", "epfd"; not "ufds", which is an array. */
+int syscall_fd(const struct syscall *call, uint32_t *ret, struct err *err)
+{
+	for (size_t i = 0; i < call->argument_count; i++) {
+		const struct syscall_argument *argument = &call->arguments[i];
+		size_t size = strnlen(argument->name, sizeof(argument->name));
+
+		if (size < 2 || memcmp(argument->name + size - 2, "fd", 2) != 0)
+			continue;
+		if ((uint32_t)argument->value > INT32_MAX) // AT_FDCWD
+			continue;
+		*ret = (uint32_t)argument->value;
+		return 0;
+	}
+	return err_set(err, ERR_NOTFOUND, "the call names no file that is open");
+}

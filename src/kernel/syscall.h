@@ -46,6 +46,12 @@ int syscall_read(struct kernel *kernel, uint64_t task_vaddr, const struct regs *
 		 struct syscall *ret, struct err *err);
 
 /*
+ * The file descriptor that a call is about, by the names of its arguments: of several the
+ * first. ERR_NOTFOUND: none, or their names are not known.
+ */
+int syscall_fd(const struct syscall *call, uint32_t *ret, struct err *err);
+
+/*
  * "openat(dfd=-100, filename=0x7ffc01 "/tmp/x", flags=0x42, mode=0600)". Text from user
  * space is as it is: escape it.
  */

@@ -25,22 +25,24 @@ from drgn.helpers.linux.cpumask import for_each_present_cpu
 from drgn.helpers.linux.list import list_for_each_entry
 from drgn.helpers.linux.percpu import per_cpu
 
-def stat(array, item):
-    return max(prog[array][prog[item]].counter.value_(), 0) * 4096
+def stat(name):
+    item = prog[name]
+    array = {"node_stat_item": "vm_node_stat", "zone_stat_item": "vm_zone_stat"}[item.type_.tag]
+    return max(prog[array][item].counter.value_(), 0) * 4096
 
 print(json.dumps({
     "memory": {
         "total": prog["_totalram_pages"].counter.value_() * 4096,
-        "free": stat("vm_zone_stat", "NR_FREE_PAGES"),
-        "anon": stat("vm_node_stat", "NR_ANON_MAPPED"),
-        "file": stat("vm_node_stat", "NR_FILE_PAGES"),
-        "shmem": stat("vm_node_stat", "NR_SHMEM"),
-        "dirty": stat("vm_node_stat", "NR_FILE_DIRTY"),
-        "writeback": stat("vm_node_stat", "NR_WRITEBACK"),
-        "slab_reclaimable": stat("vm_node_stat", "NR_SLAB_RECLAIMABLE_B"),
-        "slab_unreclaimable": stat("vm_node_stat", "NR_SLAB_UNRECLAIMABLE_B"),
-        "page_tables": stat("vm_node_stat", "NR_PAGETABLE"),
-        "kernel_stacks": stat("vm_node_stat", "NR_KERNEL_STACK_KB") // 4},
+        "free": stat("NR_FREE_PAGES"),
+        "anon": stat("NR_ANON_MAPPED"),
+        "file": stat("NR_FILE_PAGES"),
+        "shmem": stat("NR_SHMEM"),
+        "dirty": stat("NR_FILE_DIRTY"),
+        "writeback": stat("NR_WRITEBACK"),
+        "slab_reclaimable": stat("NR_SLAB_RECLAIMABLE_B"),
+        "slab_unreclaimable": stat("NR_SLAB_UNRECLAIMABLE_B"),
+        "page_tables": stat("NR_PAGETABLE"),
+        "kernel_stacks": stat("NR_KERNEL_STACK_KB") // 4},
     "modules": [[module.name.string_().decode(), module.taints.value_()] for module in
                 list_for_each_entry("struct module", prog["modules"].address_of_(), "list")],
     "cpus": {cpu: per_cpu(prog["runqueues"], cpu).curr.pid.value_()

@@ -26,12 +26,15 @@ import json
 from drgn.helpers.linux.cpumask import for_each_present_cpu
 from drgn.helpers.linux.percpu import per_cpu
 from drgn.helpers.linux.pid import for_each_task
+from drgn.helpers.linux.printk import get_printk_records
 from drgn.helpers.linux.sched import idle_task, task_cpu, task_on_cpu, task_state_to_char
 
 SLEEP = [(prog.symbol(f"__{name}_text_start").address, prog.symbol(f"__{name}_text_end").address)
          for name in ("sched", "lock")]
 CPUS = list(for_each_present_cpu(prog))
-NOW = max(per_cpu(prog["runqueues"], cpu).clock.value_() for cpu in CPUS)
+# A run queue's clock stands where it was last asked; the log's is the same clock.
+NOW = max(get_printk_records(prog)[-1].timestamp,
+          *(per_cpu(prog["runqueues"], cpu).clock.value_() for cpu in CPUS))
 CURRENT = [per_cpu(prog["runqueues"], cpu).curr.value_() for cpu in CPUS]
 
 def channel(task):

@@ -317,6 +317,59 @@ static void test_since(void **state)
 	assert_int_equal(ns, 77);
 }
 
+/* Asleep at least: by the clock of its CPU's tasks, which lost @gap since boot. */
+static bool slept(uint64_t arrival, uint64_t start, uint64_t gap, uint64_t *ret)
+{
+	_cleanup_cpu_list struct cpu_list cpus = { 0 };
+	struct fake_kernel f;
+	struct wait wait;
+	struct task task = { .vaddr = TASK(1) };
+	bool is_known;
+
+	init(&f);
+	for (int cpu = 0; cpu < FAKE_CPUS; cpu++) {
+		uint64_t rq = PERCPU(cpu) + PERCPU_RUNQUEUE;
+
+		fake_u64(&f.memory, rq + RQ_CLOCK, 7000);
+		fake_u64(&f.memory, rq + RQ_CLOCK + 8, 7000 - (cpu ? gap : 0));
+	}
+	fake_u64(&f.memory, TASK(1) + TASK_ARRIVAL, arrival);
+	fake_u64(&f.memory, TASK(1) + TASK_ARRIVAL + 8, start);
+	fake_vmcoreinfo(&f.memory,
+			"OFFSET(task_struct.sched_info.last_arrival)=%d\n"
+			"OFFSET(task_struct.se.exec_start)=%d\n"
+			"OFFSET(rq.clock)=%d\nOFFSET(rq.clock_task)=%d",
+			TASK_ARRIVAL, TASK_ARRIVAL + 8, RQ_CLOCK, RQ_CLOCK + 8);
+	fake_kernel_open(&f);
+	assert_int_equal(cpu_list_read(f.kernel, &cpus, NULL), 0);
+	wait_init(f.kernel, &cpus, &wait);
+	wait_not_before(&wait, 8000); // by the log
+	wait_not_before(&wait, 100);
+	is_known = wait_slept_ns(f.kernel, &wait, &task, ret);
+	fake_kernel_done(&f);
+	return is_known;
+}
+
+static void test_slept(void **state)
+{
+	uint64_t ns = 77;
+
+	assert_true(slept(1000, 3000, 0, &ns)); // it ran for 2000 before it slept
+	assert_int_equal(ns, 5000);
+	assert_true(slept(1000, 2500, 500, &ns)); // or 1500 to 2000
+	assert_int_equal(ns, 5000);
+	assert_true(slept(1000, 500, 0, &ns)); // not longer than since its arrival
+	assert_int_equal(ns, 7000);
+	assert_true(slept(1000, 9000, 0, &ns)); // in the future
+	assert_int_equal(ns, 0);
+	assert_true(slept(1000, 7800, 5000, &ns));
+	assert_int_equal(ns, 0);
+	ns = 77;
+	assert_false(slept(1000, 0, 0, &ns));
+	assert_false(slept(0, 3000, 0, &ns));
+	assert_int_equal(ns, 77);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_channel), cmocka_unit_test(test_no_slow_path),
 		cmocka_unit_test(test_since),	cmocka_unit_test(test_headless),
+		cmocka_unit_test(test_slept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,7 @@ static void block_that_ends_with_the_ring(void **state)
 static void records_without_a_text(void **state)
 {
 	struct fake_ring m;
+	uint64_t newest = 0;
 
 	fake_ring_init(&m);
 	fake_ring_add_desc(&m, FINALIZED, 3, 3, 0);  /* an empty line */
@@ -155,6 +156,8 @@ static void records_without_a_text(void **state)
 	record_is(&m, 0, 4, "last");
 	assert_int_equal(m.log.lost, 2);
 	assert_string_equal(m.log.lost_why, "record 1 found no room for its text");
+	assert_int_equal(printk_newest_ns(m.kernel, &newest, NULL), 0);
+	assert_int_equal(newest, m.log.records[0].ts_nsec);
 	done(&m);
 }
 
@@ -162,6 +165,7 @@ static void records_without_a_text(void **state)
 static void descriptor_not_yet_taken(void **state)
 {
 	struct fake_ring m;
+	uint64_t newest = 0;
 
 	fake_ring_init(&m);
 	for (uint64_t i = 0; i < COUNT + 3; i++)
@@ -169,6 +173,9 @@ static void descriptor_not_yet_taken(void **state)
 	fake_ring_ends(&m, (m.id - COUNT + 1) & ID_MASK, m.id);
 	read_log(&m);
 	assert_int_equal(m.log.count, COUNT - 1);
+	// the last one that is there is that before head_id
+	assert_int_equal(printk_newest_ns(m.kernel, &newest, NULL), 0);
+	assert_int_equal(newest, m.log.records[COUNT - 2].ts_nsec);
 	assert_int_equal(m.log.lost, 0);
 	done(&m);
 }

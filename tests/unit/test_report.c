@@ -58,8 +58,13 @@ static void add_tasks(struct report *report)
 	group->members[1].pid = 81;
 	SET(blocked.groups->members[0].comm, "dd");
 	SET(blocked.groups->members[1].comm, "rsync");
-	group->has_longest = true;
-	group->longest_ms = 125000;
+	group->longest = (struct span){ true, true, 125000, 125001 };
+	group->members[0].slept = (struct span){ true, true, 4000, 90000 };
+	group->members[0].call = strdup("pwritev2(fd=3, vec=0x7ffd5a3b2c10, "
+					"vlen=8, pos_l=0x1000, pos_h=0, "
+					"flags=1)");
+	group->members[0].file = strdup("/srv/data");
+	assert_true(group->members[0].call && group->members[0].file);
 	report->locks.edges = edge;
 	report->locks.count = 1;
 	edge->waiter.pid = 81;
@@ -69,7 +74,7 @@ static void add_tasks(struct report *report)
 	edge->lock_vaddr = UINT64_C(0xffff888012345678);
 	edge->readers = 2;
 	edge->next = SIZE_MAX;
-	edge->has_since = true;
+	edge->since = (struct span){ .has_most = true };
 	SET(locks.edges->waiter.comm, "rsync");
 	SET(locks.edges->owner.comm, "dd");
 	SET(locks.edges->owner.channel, "pipe_read");
@@ -94,6 +99,11 @@ static void add_machine(struct report *report)
 		SET(other_cpus.cpus[i].task.end, i == 2 ? "user" : "clean");
 		SET(other_cpus.cpus[i].task.comm, "name");
 	}
+	report->stuck.cpu = 3;
+	report->stuck.lists[STUCK_HRTIMERS] =
+		(struct stuck_list){ { { "tick", 8123 } }, 1, 1 };
+	report->stuck.lists[STUCK_WORKS] =
+		(struct stuck_list){ { { "flush", 0 }, { "vmstat_update", 0 } }, 2, 9 };
 	report->modules.modules = modules;
 	report->modules.count = 2;
 	SET(modules.modules[0].name, "guilty");
@@ -245,7 +255,16 @@ static void test_round_trip(void **state)
 	assert_int_equal(again->blocked.count, 1);
 	assert_int_equal(stack_groups_tasks(&again->blocked), 5);
 	assert_int_equal(again->blocked.groups[0].members[1].pid, 81);
-	assert_int_equal(again->blocked.groups[0].longest_ms, 125000);
+	assert_int_equal(again->blocked.groups[0].longest.most_ms, 125001);
+	assert_int_equal(again->blocked.groups[0].members[0].slept.least_ms, 4000);
+	assert_string_equal(again->blocked.groups[0].members[0].call,
+			    report->blocked.groups[0].members[0].call);
+	assert_string_equal(again->blocked.groups[0].members[0].file, "/srv/data");
+	assert_null(again->blocked.groups[0].members[1].call);
+	assert_int_equal(again->stuck.cpu, 3);
+	assert_int_equal(again->stuck.lists[STUCK_WORKS].total, 9);
+	assert_string_equal(again->stuck.lists[STUCK_HRTIMERS].items[0].name, "tick");
+	assert_int_equal(again->stuck.lists[STUCK_HRTIMERS].items[0].number, 8123);
 	assert_string_equal(again->blocked.groups[0].stack.frames[0].function,
 			    "io_schedule");
 	assert_int_equal(again->locks.count, 1);
@@ -559,9 +578,15 @@ static void test_text(void **state)
 	has(text, "\nTasks      141, 5 of them blocked (state D)\n");
 	has(text, "\nLocks\nrwsem 0xffff888012345678\n"
 		  "  held by 2 readers, the last of them dd (pid 80, S), in pipe_read\n"
-		  "  wanted by rsync (pid 81, D, 0.0 s) to write\n");
-	has(text, "\nBlocked tasks\n2 tasks, state D, in io_schedule, for up to 2 min 05 "
-		  "s:\n  dd (pid 80), rsync (pid 81)\n  #0     io_schedule+0x1/0x2\n");
+		  "  wanted by rsync (pid 81, D, at most 0.0 s) to write\n");
+	has(text, "\nBlocked tasks\n2 tasks, state D, in io_schedule, the longest for 2 "
+		  "min 05 s:\n  dd (pid 80), for at least 4.0 s\n"
+		  "    in pwritev2(fd=3, vec=0x7ffd5a3b2c10, vlen=8, pos_l=0x1000, "
+		  "pos_h=0,\n       flags=1)\n    of /srv/data\n"
+		  "  rsync (pid 81)\n  #0     io_schedule+0x1/0x2\n");
+	has(text, "\nStuck CPU\nCPU 3\n  hrtimers overdue, in ms:\n    tick (8.1)\n"
+		  "  work queued, not begun:\n    flush\n    vmstat_update\n"
+		  "    and 7 more\n");
 	has(text, "(and 3 more blocked tasks)\n");
 	has(text, "\nMemory     2048 MiB: free 0\n");
 	has(text, "\nModules    2 loaded, of them tainted: guilty (OE)\n");

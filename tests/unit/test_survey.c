@@ -205,6 +205,41 @@ static void check_graph(const char *edges, const char *deadlocked, const char *t
 			 strchr(deadlocked, 'x') != NULL);
 }
 
+static void test_span(void **state)
+{
+	static const struct {
+		struct span span;
+		const char *text;
+	} rows[] = {
+		{ { false, false, 1, 1 }, "" },
+		{ { true, true, 12300, 12349 }, "12.3 s" },
+		{ { true, true, 0, 51 }, "at least 0.0 s" },
+		{ { true, true, 990000, 999900 }, "16 min 39 s" }, // one in a hundred
+		{ { true, true, 4000, 12300 }, "at least 4.0 s" },
+		{ { true, false, 4000, 0 }, "at least 4.0 s" },
+		{ { false, true, 0, 12300 }, "at most 12.3 s" },
+		{ { true, true, UINT64_MAX, UINT64_MAX }, "213503982334 d 14 h" },
+	};
+	struct span longer = span_max((struct span){ true, false, 5, 0 },
+				      (struct span){ true, true, 3, 9 });
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_json json_t *object = json_object();
+		struct span again;
+		char text[48];
+
+		span_format(&rows[i].span, text, sizeof(text));
+		assert_string_equal(text, rows[i].text);
+		assert_int_equal(span_put_json(&rows[i].span, object, "x"), 0);
+		assert_int_equal(span_get_json(object, "x", &again, NULL), 0);
+		assert_int_equal(again.has_least, rows[i].span.has_least);
+		assert_int_equal(again.has_most, rows[i].span.has_most);
+	}
+	assert_true(longer.has_least && longer.has_most);
+	assert_int_equal(longer.least_ms, 5);
+	assert_int_equal(longer.most_ms, 9);
+}
+
 static void test_chain(void **state)
 {
 	check_graph("1>2 2>3 3>4", "---",
@@ -268,10 +303,11 @@ static void test_no_locks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_groups),	 cmocka_unit_test(test_groups_differ),
-		cmocka_unit_test(test_members),	 cmocka_unit_test(test_format_ms),
-		cmocka_unit_test(test_chain),	 cmocka_unit_test(test_deadlock),
-		cmocka_unit_test(test_no_locks), cmocka_unit_test(test_graph_limit),
+		cmocka_unit_test(test_groups),	    cmocka_unit_test(test_groups_differ),
+		cmocka_unit_test(test_members),	    cmocka_unit_test(test_format_ms),
+		cmocka_unit_test(test_chain),	    cmocka_unit_test(test_deadlock),
+		cmocka_unit_test(test_no_locks),    cmocka_unit_test(test_span),
+		cmocka_unit_test(test_graph_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
