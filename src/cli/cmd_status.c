@@ -60,7 +60,7 @@ static void status_print_rehearsal(const struct status *status)
 
 static void status_print_state(const struct armed *state)
 {
-	char size[32], when[64] = "unknown";
+	char size[32], needed[32], when[64] = "unknown";
 	time_t armed_at = (time_t)state->armed_at;
 	struct tm tm;
 
@@ -78,6 +78,11 @@ static void status_print_state(const struct armed *state)
 	       : state->mode == ORDERS_MINI ? "dmesg, report and mini dump"
 					    : "dmesg, report and dump",
 	       orders_end_name(state->end));
+	if (state->needed_bytes) {
+		cli_format_size(state->needed_bytes, needed, sizeof(needed));
+		printf("memory         at most %s of what is reserved is needed\n",
+		       needed);
+	}
 	printf("command line   %s\n", state->cmdline);
 	printf("loaded by      %s\n", state->method);
 }
