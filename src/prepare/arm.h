@@ -29,12 +29,12 @@
 /*
  * A crash kernel that starts and unpacks its initramfs needs no more than init_size + 24
  * MiB + the compressed + 1.1 times the unpacked image: bounds all of 17 smallest
- * reservations measured with 6.1, 6.12 and 7.2, by 5 to 18 MiB. epitaph-capture takes 16
- * MiB beside: with 72 MiB reserved and 6.12 its report was killed for lack of memory,
- * with 84 MiB (what the sum without them gives) 9 MiB were left.
+ * reservations measured with 6.1, 6.12 and 7.2, by 5 to 18 MiB. epitaph-capture goes by
+ * what is free then, and takes 4 MiB beside: with 6.12 the sum without them is 84 MiB, and
+ * 68 are the smallest that capture all (docs/reservation.md).
  */
 #define ARM_KERNEL_EXTRA_BYTES	(24 * MIB)
-#define ARM_CAPTURE_EXTRA_BYTES (16 * MIB)
+#define ARM_CAPTURE_EXTRA_BYTES (4 * MIB)
 
 /* A capture image for one plain disk: measured with Debian's 6.1 and 6.12, rounded up. */
 #define ARM_GUESS_IMAGE_BYTES	 (4 * MIB)

@@ -11,7 +11,7 @@ The disk is a root of Debian with systemd, GRUB (in the boot sector, as on a BIO
 Debian's kernel. It is switched on once and boots three times; what it does in each boot is a
 unit's script, STEPS:
 
-    1  epitaph setup --yes; restart, through GRUB
+    1  epitaph setup --yes, with ramoops; restart, through GRUB
     2  epitaph.service has armed; epitaph rehearse --real, a panic
     3  list, show, verify; setup has nothing to do; undo; off
 
@@ -69,7 +69,7 @@ case $step in
 1)
 	cat /sys/kernel/kexec_crash_loaded >$out/loaded-before
 	sha256sum /etc/default/grub >$out/files-before
-	run setup epitaph setup --yes
+	run setup epitaph setup --yes --pstore ramoops --post-notifiers
 	systemctl --no-block start reboot.target
 	;;
 2)
@@ -78,6 +78,7 @@ case $step in
 	run check epitaph check --json
 	run status epitaph status --json
 	run jobs systemctl list-jobs --no-legend
+	cat /sys/module/pstore/parameters/backend >$out/backend
 	run again-journal journalctl -b -u epitaph-again.service
 	cp /boot/grub/grub.cfg $out/grub.cfg-setup
 	echo "$MARKER" >/dev/kmsg
@@ -95,7 +96,7 @@ case $step in
 	run show epitaph show --json last
 	run verify epitaph verify last
 	run status-after epitaph status --json
-	run again epitaph setup --yes
+	run again epitaph setup --yes --pstore ramoops --post-notifiers
 	run undo epitaph setup --undo --yes
 	run purge dpkg --purge epitaph
 	sha256sum /etc/default/grub >$out/files-after
@@ -256,6 +257,16 @@ def test_reserved_through_grub(result):
     found = re.search(r'\bcrashkernel=(\d+)M\b', result.text('cmdline-2'))
     assert found and f'crashkernel={found[1]}M' in result.text('grub.cfg-setup'), \
         result.text('cmdline-2')
+
+
+def test_ramoops(result):
+    """Its memory is left out by a word with a "$" in it, through two shells; and what it kept
+    of the crash over the reset has come to the crash kernel's record."""
+    assert re.search(r' memmap=2M\$0x[0-9a-f]+ ', result.text('cmdline-2')), \
+        result.text('cmdline-2')
+    assert result.text('backend') == 'ramoops\n', result.text('backend')
+    kept = list((result.record() / 'pstore').glob('dmesg-ramoops-*'))
+    assert kept and any(MARKER in path.read_text(errors='replace') for path in kept), kept
 
 
 def test_armed_by_the_unit(result):
