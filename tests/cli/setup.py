@@ -241,7 +241,7 @@ def test_grub_reads_it(m):
     ubuntu2404(m)
     setup(m, '--yes')
     words = (sourced(m, 'GRUB_CMDLINE_LINUX') + ' ' + sourced(m, 'GRUB_CMDLINE_LINUX_DEFAULT')).split()
-    assert [w for w in words if w.startswith('crashkernel=')] == ['crashkernel=112M'], words
+    assert [w for w in words if w.startswith('crashkernel=')] == ['crashkernel=96M'], words
     assert 'splash' in words
 
 
