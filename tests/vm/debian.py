@@ -8,10 +8,9 @@ then nobody touches it. As root, for debootstrap and chroot.
                            from it stay in DIR
 
 The disk is a root of Debian with systemd, GRUB (in the boot sector, as on a BIOS machine) and
-Debian's kernel. It is switched on once and boots three times; what it does in each boot is a
-unit's script, STEPS:
+Debian's kernel. It boots three times; what it does in each boot is a unit's script, STEPS:
 
-    1  epitaph setup --yes, with ramoops; restart, through GRUB
+    1  epitaph setup --yes; restart, through GRUB
     2  epitaph.service has armed; epitaph rehearse --real, a panic
     3  list, show, verify; setup has nothing to do; undo; off
 
@@ -34,12 +33,13 @@ sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tests')]
 import assets  # noqa: E402
 from deb import Chroot  # noqa: E402
 
-TIMEOUT = 1800  # minutes on a machine of its own
+TIMEOUT = 900  # of a boot: a minute on a machine of its own
+BOOTS_MAX = 4
+POWERED_OFF = 'reboot: Power down'
 MIB = 1 << 20
 MEMORY = 1024  # MiB
 DISK_BYTES = 2048 * MIB
-# With "max" of QEMU 7.2 a kernel that starts after the reset of a whole system was seen to
-# hang before its first word; and the fewer features, the fewer ciphers it tries at boot.
+# The fewer features, the fewer ciphers the kernel tries at boot.
 CPU = 'qemu64,-svm'
 PARTITION_START = 1 * MIB  # before it: the boot sector and GRUB's core
 SECTOR = 512
@@ -69,7 +69,7 @@ case $step in
 1)
 	cat /sys/kernel/kexec_crash_loaded >$out/loaded-before
 	sha256sum /etc/default/grub >$out/files-before
-	run setup epitaph setup --yes --pstore ramoops --post-notifiers
+	run setup epitaph setup --yes
 	systemctl --no-block start reboot.target
 	;;
 2)
@@ -78,7 +78,6 @@ case $step in
 	run check epitaph check --json
 	run status epitaph status --json
 	run jobs systemctl list-jobs --no-legend
-	cat /sys/module/pstore/parameters/backend >$out/backend
 	run again-journal journalctl -b -u epitaph-again.service
 	cp /boot/grub/grub.cfg $out/grub.cfg-setup
 	echo "$MARKER" >/dev/kmsg
@@ -96,7 +95,7 @@ case $step in
 	run show epitaph show --json last
 	run verify epitaph verify last
 	run status-after epitaph status --json
-	run again epitaph setup --yes --pstore ramoops --post-notifiers
+	run again epitaph setup --yes
 	run undo epitaph setup --undo --yes
 	run purge dpkg --purge epitaph
 	sha256sum /etc/default/grub >$out/files-after
@@ -192,11 +191,12 @@ def take_from(disk, path, folder):
                f'{disk}?offset={PARTITION_START}')
 
 
-def switch_on(disk, console):
+def boot(disk, console):
+    """Until it restarts, or is off."""
     command = [
         assets.need('qemu-system-x86_64', 'qemu-system-x86'), '-accel', 'tcg,thread=multi',
         '-cpu', CPU, '-smp', '2', '-m', str(MEMORY), '-nodefaults', '-nic', 'none',
-        '-display', 'none', '-serial', f'file:{console}',
+        '-display', 'none', '-no-reboot', '-serial', f'file:{console}',
         '-drive', f'if=virtio,format=raw,cache=unsafe,file={disk}']
     machine = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
                                stdout=sys.stderr)
@@ -210,12 +210,25 @@ def switch_on(disk, console):
             machine.wait()
 
 
+def switch_on(disk, work):
+    """Each restart is a new start of QEMU's: after the reset of a whole system, emulated by
+    QEMU 7.2 on a busy machine, the next kernel was seen to hang before its first word. None
+    where one did not end, else how many boots it were."""
+    for count in range(1, BOOTS_MAX + 1):
+        console = work / f'console-{count}.log'
+        if boot(disk, console) != 0:
+            return None
+        if POWERED_OFF in console.read_text(errors='replace'):
+            return count
+    return None
+
+
 # --- what is looked for ------------------------------------------------------------------
 
 class Result:
-    def __init__(self, work, epitaph, ended):
+    def __init__(self, work, epitaph, boots):
         self.out, self.crashes = work / 'out', work / 'crash'
-        self.epitaph, self.ended = epitaph, ended
+        self.epitaph, self.boots = epitaph, boots
 
     def text(self, name):
         path = self.out / name
@@ -237,7 +250,7 @@ class Result:
 
 
 def test_switched_itself_off(result):
-    assert result.ended == 0, f'QEMU: {result.ended}'
+    assert result.boots == 3, f'boots: {result.boots}'
     for step in 1, 2, 3:
         assert 'BOOT_IMAGE=' in result.text(f'cmdline-{step}'), f'boot {step}: not by GRUB'
         assert result.text(f'units-{step}.out') == '', result.text(f'units-{step}.out')
@@ -257,16 +270,6 @@ def test_reserved_through_grub(result):
     found = re.search(r'\bcrashkernel=(\d+)M\b', result.text('cmdline-2'))
     assert found and f'crashkernel={found[1]}M' in result.text('grub.cfg-setup'), \
         result.text('cmdline-2')
-
-
-def test_ramoops(result):
-    """Its memory is left out by a word with a "$" in it, through two shells; and what it kept
-    of the crash over the reset has come to the crash kernel's record."""
-    assert re.search(r' memmap=2M\$0x[0-9a-f]+ ', result.text('cmdline-2')), \
-        result.text('cmdline-2')
-    assert result.text('backend') == 'ramoops\n', result.text('backend')
-    kept = list((result.record() / 'pstore').glob('dmesg-ramoops-*'))
-    assert kept and any(MARKER in path.read_text(errors='replace') for path in kept), kept
 
 
 def test_armed_by_the_unit(result):
@@ -347,19 +350,20 @@ def build_package():
 
 
 def run_in(work, options):
-    disk, console = work / 'disk.img', work / 'console.log'
+    disk = work / 'disk.img'
     started = time.monotonic()
     root = make_root(options.package or build_package(), work)
     make_disk(root, disk)
     shutil.rmtree(root)
     print(f'{time.monotonic() - started:.0f} s: the disk is made', flush=True)
-    ended = switch_on(disk, console)
+    boots = switch_on(disk, work)
     print(f'{time.monotonic() - started:.0f} s: the machine is off', flush=True)
     take_from(disk, '/root/out', work)
     take_from(disk, '/var/crash', work)
-    passed, failed = judge(Result(work, options.epitaph, ended))
-    if failed and console.exists():
-        print('\n'.join(console.read_text(errors='replace').splitlines()[-40:]))
+    passed, failed = judge(Result(work, options.epitaph, boots))
+    consoles = sorted(work.glob('console-*.log'))
+    if failed and consoles:
+        print('\n'.join(consoles[-1].read_text(errors='replace').splitlines()[-40:]))
     print(f'{passed} passed, {failed} failed')
     return 1 if failed else 0
 
