@@ -30,8 +30,8 @@
  * A crash kernel that starts and unpacks its initramfs needs no more than init_size + 24
  * MiB + the compressed + 1.1 times the unpacked image: bounds all of 17 smallest
  * reservations measured with 6.1, 6.12 and 7.2, by 5 to 18 MiB. epitaph-capture goes by
- * what is free then, and takes 4 MiB beside: with 6.12 the sum without them is 84 MiB, and
- * 68 are the smallest that capture all (docs/reservation.md).
+ * what is free then, and takes 4 MiB beside: with 6.12 the sum without them is 84 MiB,
+ * and 68 are the smallest that capture all (docs/reservation.md).
  */
 #define ARM_KERNEL_EXTRA_BYTES	(24 * MIB)
 #define ARM_CAPTURE_EXTRA_BYTES (4 * MIB)
