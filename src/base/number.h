@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers that people and configuration files write: decimal, nothing before or behind. */
+/* Numbers that people and configuration files write: decimal, nothing before or behind.
+ */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 
