@@ -3,19 +3,51 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+#include "base/size.h"
+
+/* Where the number ends; NULL: @text does not begin with one. No sign, no blanks. */
+static const char *parse(const char *text, int base, uint64_t *ret)
 {
-	unsigned long long value;
 	char *end;
 
-	/* strtoull() takes spaces and signs. */
 	if (text[0] < '0' || text[0] > '9')
-		return false;
+		return NULL;
 	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (*end || errno || value < min || value > max)
+	*ret = strtoull(text, &end, base);
+	return errno ? NULL : end;
+}
+
+bool number_parse(const char *text, int base, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	uint64_t value;
+	const char *end = parse(text, base, &value);
+
+	if (!end || *end || value < min || value > max)
 		return false;
+	*ret = value;
+	return true;
+}
+
+bool size_parse(const char *text, int base, uint64_t *ret)
+{
+	static const char units[] = "KMGTP";
+	const char *unit = NULL;
+	uint64_t value;
+	const char *end = parse(text, base, &value);
+
+	if (!end)
+		return false;
+	if (*end) {
+		unit = memchr(units, *end & ~0x20, strlen(units));
+		if (!unit || end[1])
+			return false;
+	}
+	for (const char *step = units; unit && step <= unit; step++) {
+		if (!u64_mul(value, 1024, &value))
+			return false;
+	}
 	*ret = value;
 	return true;
 }

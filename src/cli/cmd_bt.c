@@ -306,7 +306,7 @@ static int take_number(struct bt *bt, const char *what, int32_t *ret, size_t max
 {
 	uint64_t number;
 
-	if (!number_parse(optarg, 0, INT32_MAX, &number))
+	if (!number_parse(optarg, 10, 0, INT32_MAX, &number))
 		return cli_usage(bt->cli, "--%s %s: that is no number", what, optarg);
 	if (*ret_count == max)
 		return cli_usage(bt->cli, "--%s is there more than %zu times", what, max);

@@ -206,7 +206,8 @@ static int print_kernel_log(struct dmesg *dmesg, struct kernel *kernel,
 	uint64_t crash_time_s;
 	int code;
 
-	if (text && log->count && number_parse(text, 1, INT32_MAX * 4ULL, &crash_time_s))
+	if (text && log->count &&
+	    number_parse(text, 10, 1, INT32_MAX * 4ULL, &crash_time_s))
 		find_boot_time(dmesg, (int64_t)crash_time_s,
 			       log->records[log->count - 1].ts_nsec);
 	code = check_boot_time(dmesg);

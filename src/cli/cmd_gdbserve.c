@@ -73,7 +73,7 @@ static bool parse_address(const char *text, struct sockaddr_in *ret)
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
 	if (!strcmp(host, "localhost"))
 		snprintf(host, sizeof(host), "127.0.0.1");
-	if (!number_parse(port, 0, UINT16_MAX, &number))
+	if (!number_parse(port, 10, 0, UINT16_MAX, &number))
 		return false;
 	*ret = (struct sockaddr_in){ .sin_family = AF_INET,
 				     .sin_port = htons((uint16_t)number) };

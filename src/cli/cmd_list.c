@@ -231,7 +231,7 @@ static int list_run(struct cli *cli, int argc, char **argv)
 		if (option != 'n' && option != OPTION_SEEN)
 			return cli_exit(option);
 		is_seen = is_seen || option == OPTION_SEEN;
-		if (option == 'n' && !number_parse(optarg, 1, SIZE_MAX, &count))
+		if (option == 'n' && !number_parse(optarg, 10, 1, SIZE_MAX, &count))
 			return cli_usage(cli, "'%s' is no number of crashes", optarg);
 	}
 	if (optind < argc)

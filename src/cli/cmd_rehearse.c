@@ -110,7 +110,7 @@ static int take_number(struct cli *cli, const char *name, uint32_t min, uint32_t
 {
 	uint64_t value;
 
-	if (number_parse(optarg, min, max, &value)) {
+	if (number_parse(optarg, 10, min, max, &value)) {
 		*ret = (uint32_t)value;
 		return 0;
 	}

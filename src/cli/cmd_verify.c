@@ -187,7 +187,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	       -1) {
 		if (c != OPTION_THREADS)
 			return cli_exit(c);
-		if (!number_parse(optarg, 0, 64, &threads))
+		if (!number_parse(optarg, 10, 0, 64, &threads))
 			return cli_usage(cli, "'%s' is no number of threads: 0 to 64",
 					 optarg);
 	}

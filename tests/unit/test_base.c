@@ -290,13 +290,13 @@ static void number_is_all_there_is(void **state)
 	uint64_t value = 7;
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
-		assert_false(number_parse(wrong[i], 0, UINT64_MAX, &value));
-	assert_false(number_parse("1", 2, 3, &value));
-	assert_false(number_parse("4", 2, 3, &value));
+		assert_false(number_parse(wrong[i], 10, 0, UINT64_MAX, &value));
+	assert_false(number_parse("1", 10, 2, 3, &value));
+	assert_false(number_parse("4", 10, 2, 3, &value));
 	assert_int_equal(value, 7);
-	assert_true(number_parse("3", 2, 3, &value));
+	assert_true(number_parse("3", 10, 2, 3, &value));
 	assert_int_equal(value, 3);
-	assert_true(number_parse("18446744073709551615", 0, UINT64_MAX, &value));
+	assert_true(number_parse("18446744073709551615", 10, 0, UINT64_MAX, &value));
 	assert_true(value == UINT64_MAX);
 }
 
