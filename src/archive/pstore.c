@@ -18,7 +18,9 @@
 #include "archive/pstore_panic.h"
 #include "archive/report_parts.h"
 #include "base/fd.h"
+#include "base/trust.h"
 #include "explain/report.h"
+#include "record/farewell.h"
 
 #define COLLECTED_NAME ".collected"
 #define COLLECTED_MAX  ((size_t)1 << 20)
@@ -63,10 +65,17 @@ static void entry_digest(const struct pstore_entry *entry, char ret[static DIGES
 
 static int collected_read(struct collect *c, struct err *err)
 {
+	_cleanup_fd int fd = openat(c->archive_fd, COLLECTED_NAME,
+				    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	_cleanup_free char *data = NULL;
+	struct stat st;
 	size_t size;
-	int r = file_read(c->archive_fd, COLLECTED_NAME, 2 * COLLECTED_MAX, &data, &size,
-			  NULL);
+	int r;
+
+	// What it lists is removed from the source and not kept: nobody else may say so.
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !trust_stat(&st))
+		return 0;
+	r = fd_read_to_end(fd, 2 * COLLECTED_MAX, &data, &size, NULL);
 
 	if (r == ERR_NOMEM)
 		return err_nomem(err);
@@ -334,7 +343,7 @@ static int make_record(struct collect *c, const struct pstore_panic *panic,
 	int r = make_report(panic, log, crash_time, &report, err);
 
 	if (r == 0)
-		r = record_create_hidden(c->options->archive,
+		r = record_create_hidden(c->options->archive, c->options->layout,
 					 crash_time ? (time_t)crash_time : time(NULL),
 					 &record, err);
 	if (r < 0)
@@ -347,7 +356,8 @@ static int make_record(struct collect *c, const struct pstore_panic *panic,
 	c->result->made++;
 	log_info(c->options->log, "'%s' was made: %s", record->path,
 		 report->cause[0] ? report->cause : "cause unknown");
-	return 0;
+	// Another backend may have kept the same crash: it is to find this record.
+	return archive_add(&c->archive, &record, err);
 }
 
 static int join_record(struct collect *c, const struct record *record,
@@ -403,6 +413,20 @@ static int visit_remove(void *context, struct pstore_entry *entry, struct err *e
 	return 0;
 }
 
+/* What a crash kernel has left there of another crash is that one's log. */
+static int farewell_unwrap(struct text *text, char damage[static 256], struct err *err)
+{
+	_cleanup_text struct text log = { 0 };
+	struct text whole = *text;
+
+	if (!farewell_find_log(text_get(text), text->size, &log))
+		return text_check(&log, err);
+	snprintf(damage, 256, "the last words only: no target took the record");
+	*text = log;
+	log = whole;
+	return text_check(text, err);
+}
+
 static int keep(struct collect *c, const struct pstore_panic *panic,
 		struct record *known_record, struct err *err)
 {
@@ -412,6 +436,8 @@ static int keep(struct collect *c, const struct pstore_panic *panic,
 	char damage[256];
 	int r = pstore_panic_text(panic, &text, damage, err);
 
+	if (r == 0)
+		r = farewell_unwrap(&text, damage, err);
 	if (r == 0)
 		r = log_text_parse(text_get(&text), text.size, &log, err);
 	if (r < 0)

@@ -230,7 +230,7 @@ static int target_record(const struct capture *capture, const char *archive,
 	// The record is named in the local time of the system that died.
 	if (orders->time_zone[0])
 		setenv("TZ", orders->time_zone, 1);
-	r = record_create(archive, time(NULL), &record, err);
+	r = record_create_as(archive, orders->layout, time(NULL), &record, err);
 	if (r < 0)
 		return r;
 	snprintf(record->crash.source, sizeof(record->crash.source), "kdump");
@@ -238,6 +238,16 @@ static int target_record(const struct capture *capture, const char *archive,
 	snprintf(record->crash.host, sizeof(record->crash.host), "%s", orders->host);
 	*ret = record;
 	return 0;
+}
+
+/* A disk that stands still: whoever looks at it hangs as well. */
+static bool capture_has_stuck(const struct capture *capture)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(capture->is_stuck); i++) {
+		if (capture->is_stuck[i])
+			return true;
+	}
+	return false;
 }
 
 /* What the worker of a target says: 'L' or '-' for a loop or none, the path of the
@@ -256,7 +266,8 @@ static int target_file_system(const struct capture *capture,
 	int r;
 
 	capture_mount_path(capture, capture->target, mount_point);
-	r = target_disk_wait(&assemble, target, call->cancel, &call->log, device, err);
+	r = target_disk_wait(&assemble, target, capture_has_stuck(capture), call->cancel,
+			     &call->log, device, err);
 	if (r == 0)
 		r = target_disk_mount(device, target, mount_point, &call->log, err);
 	if (r < 0)
@@ -284,7 +295,8 @@ static int target_partition(const struct capture *capture, const struct worker_c
 	char device[PATH_MAX], reply[WORKER_REPLY_SIZE];
 	int r;
 
-	r = target_raw_wait(&assemble, target, call->cancel, device, err);
+	r = target_raw_wait(&assemble, target, capture_has_stuck(capture), call->cancel,
+			    device, err);
 	if (r == 0)
 		r = target_record(capture, CAPTURE_RAM_ARCHIVE, &record, err);
 	if (r == 0)
@@ -315,6 +327,7 @@ int capture_open_target(struct capture *capture, struct err *err)
 
 	capture->record_path[0] = capture->raw_device[0] = '\0';
 	capture_work(capture, "target", timeout, target_work, capture, &result);
+	capture->is_stuck[capture->target] = result.end == WORKER_STUCK;
 	if (result.end != WORKER_DONE)
 		return err_set(err, result.code ? result.code : ERR_OS, "%s", result.why);
 	newline = strchr(result.reply, '\n');
@@ -334,8 +347,6 @@ int capture_open_target(struct capture *capture, struct err *err)
 bool capture_save(struct capture *capture)
 {
 	const struct orders *orders = &capture->orders;
-	bool has_record = false;
-
 	if (orders->target_count == 0)
 		log_error(&capture->log, "no record: the orders name no target");
 	for (size_t i = 0; i < orders->target_count; i++) {
@@ -348,7 +359,6 @@ bool capture_save(struct capture *capture)
 				  i + 1, orders->target_count, err_text(&err));
 			continue;
 		}
-		has_record = true;
 		outcome = capture_run_steps(capture, capture_steps,
 					    capture_step_count(orders), NULL);
 		if (outcome != CAPTURE_DISK_FAILED)
@@ -357,7 +367,7 @@ bool capture_save(struct capture *capture)
 			log_warning(&capture->log,
 				    "the disk has failed: going on with the next target");
 	}
-	return has_record;
+	return capture->has_dmesg;
 }
 
 /* ---- for eyes and cameras ---- */

@@ -34,7 +34,9 @@ struct capture {
 	char raw_device[PATH_MAX];  /* "" unless the target is one: see target_raw.h */
 	bool is_loop;		    /* the machine crashes again and again */
 	bool has_mini;		    /* that step has done its work */
-	unsigned int form;	    /* of the step that runs: 0, or a smaller one */
+	bool has_dmesg;		    /* so has that one, on some target */
+	bool is_stuck[ORDERS_TARGETS_MAX]; /* who writes there hangs */
+	unsigned int form;		/* of the step that runs: 0, or a smaller one */
 	char form_why[WORKER_WHY_SIZE]; /* what became of the form before */
 	uint32_t grace_ms;		/* see struct worker */
 	uint64_t started_ms;		/* of console_now_ms() */
@@ -98,8 +100,8 @@ enum capture_outcome capture_run_steps(struct capture *capture,
 				       const struct capture_step *steps, size_t count,
 				       size_t *ret_failed);
 
-/* All of it: each target in turn until one has taken what there is. False: there is no
- * record at all. */
+/* All of it: each target in turn until one has taken what there is. False: none has even
+ * dmesg. */
 bool capture_save(struct capture *capture);
 
 /* The end of the dead kernel's log to the console: for when there is nowhere else

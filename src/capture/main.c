@@ -10,6 +10,7 @@
 
 #include "capture/capture.h"
 #include "capture/finish.h"
+#include "capture/last_resort.h"
 #include "capture/mounts.h"
 #include "record/progress.h"
 
@@ -48,12 +49,15 @@ static void capture_all(struct capture *capture)
 	}
 	capture_start(capture);
 	if (!capture_save(capture))
-		capture_show_last_words(capture, 0);
+		last_resort(capture);
 	else if (capture->orders.console_pages_s)
 		capture_show_last_words(capture, capture->orders.console_pages_s);
 	for (size_t i = 0; i < capture->orders.target_count; i++) {
 		char mount_point[PATH_MAX];
 
+		// Nothing comes of that but waiting.
+		if (capture->is_stuck[i])
+			continue;
 		capture_mount_path(capture, i, mount_point);
 		finish_target(mount_point, &capture->log);
 	}

@@ -226,10 +226,24 @@ enum capture_outcome capture_run_steps(struct capture *capture,
 		}
 		if (result.end == WORKER_DONE && steps[i].parts[0] == RECORD_MINI)
 			capture->has_mini = true;
+		if (result.end == WORKER_DONE && steps[i].parts[0] == RECORD_DMESG)
+			capture->has_dmesg = true;
+		// Whoever touches that disk hangs as well, to note it too.
+		if (result.end == WORKER_STUCK) {
+			log_error(&capture->log, "%s: %s; the rest is left out",
+				  steps[i].name, result.why);
+			capture->is_stuck[capture->target] = true;
+			break;
+		}
 		step_mark(capture, &steps[i], &result);
 	}
 	hooks_run(capture, "post.d");
 	tell_memory(capture);
+	if (capture->is_stuck[capture->target]) {
+		if (ret_failed)
+			*ret_failed = failed;
+		return CAPTURE_DISK_FAILED;
+	}
 	capture_work(capture, "log", STEP_LOG_MS, log_work, &job, &result);
 	if (result.end != WORKER_DONE)
 		log_error(&capture->log, "log: %s", result.why);

@@ -24,15 +24,27 @@
 
 /* ---- drivers ---- */
 
-static int module_insert(const char *path)
+static int module_insert(const char *path, const char *arguments)
 {
 	_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
+	if (syscall(SYS_finit_module, fd, arguments, 0) < 0 && errno != EEXIST)
 		return -errno;
 	return 0;
+}
+
+/* Nothing configures a module there but its own defaults; ramoops has none. */
+static const char *module_arguments(const struct orders *orders, const char *path)
+{
+	static const char name[] = "-ramoops.ko";
+	size_t length = strlen(path);
+
+	return length >= sizeof(name) - 1 &&
+			       strcmp(path + length - (sizeof(name) - 1), name) == 0
+		       ? orders->ramoops
+		       : "";
 }
 
 static void modules_load(const char *root, const struct orders *orders, size_t from,
@@ -45,7 +57,7 @@ static void modules_load(const char *root, const struct orders *orders, size_t f
 		int r;
 
 		snprintf(path, sizeof(path), "%s%s", root, orders->modules[i]);
-		r = module_insert(path);
+		r = module_insert(path, module_arguments(orders, path));
 		if (r == 0)
 			loaded++;
 		else if (r == -ENODEV)
@@ -66,8 +78,18 @@ void target_disk_load_modules(const char *root, const struct orders *orders,
 			      const struct log *log)
 {
 	modules_load(root, orders, 0,
-		     orders->module_count - orders->watchdog_module_count,
+		     orders->module_count - orders->watchdog_module_count -
+			     orders->last_resort_module_count,
 		     "the disk may not appear", log);
+}
+
+void target_disk_load_last_resort(const char *root, const struct orders *orders,
+				  const struct log *log)
+{
+	size_t end = orders->module_count - orders->watchdog_module_count;
+
+	modules_load(root, orders, end - orders->last_resort_module_count, end,
+		     "last words may have no place", log);
 }
 
 void target_disk_load_watchdog(const char *root, const struct orders *orders,
@@ -205,15 +227,38 @@ static void disk_list(const char *root, char *ret, size_t size)
 		closedir(dir);
 }
 
+bool target_disk_named(const char *root, const char *device,
+		       bool (*is_it)(const char *device, void *context), void *context,
+		       char ret[static PATH_MAX])
+{
+	char path[PATH_MAX];
+
+	if (!device[0] ||
+	    snprintf(path, sizeof(path), "%s%s%s", root, device[0] == '/' ? "" : "/dev/",
+		     device) >= (int)sizeof(path) ||
+	    access(path, F_OK) < 0 || !is_it(path, context))
+		return false;
+	memcpy(ret, path, sizeof(path));
+	return true;
+}
+
+static bool disk_is_it(const char *device, void *context)
+{
+	return disk_is_target(device, context);
+}
+
 int target_disk_wait(struct assemble *assemble, const struct orders_target *target,
-		     const volatile sig_atomic_t *cancel, const struct log *log,
-		     char ret[static PATH_MAX], struct err *err)
+		     bool by_name, const volatile sig_atomic_t *cancel,
+		     const struct log *log, char ret[static PATH_MAX], struct err *err)
 {
 	const char *root = assemble->root;
 	char disks[256];
 	int r;
 
 	for (;;) {
+		if (by_name && target_disk_named(root, target->device, disk_is_it,
+						 (void *)target, ret))
+			return 0;
 		assemble_try(assemble);
 		r = target_disk_find(root, target, log, ret, err);
 		if (r != ERR_NOTFOUND || *cancel)

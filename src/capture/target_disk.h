@@ -30,6 +30,16 @@ void target_disk_load_modules(const char *root, const struct orders *orders,
 void target_disk_load_watchdog(const char *root, const struct orders *orders,
 			       const struct log *log);
 
+/* Those of last resort; what is loaded already is fine. */
+void target_disk_load_last_resort(const char *root, const struct orders *orders,
+				  const struct log *log);
+
+/* Is the one that has the name @device still what @is_it says yes to? No other is looked
+ * at. */
+bool target_disk_named(const char *root, const char *device,
+		       bool (*is_it)(const char *device, void *context), void *context,
+		       char ret[static PATH_MAX]);
+
 /* Any block device that @is_it says yes to: "/dev/vda". ERR_NOTFOUND if none is. */
 int target_disk_search(const char *root, bool (*is_it)(const char *device, void *context),
 		       void *context, char ret[static PATH_MAX], struct err *err);
@@ -38,11 +48,12 @@ int target_disk_search(const char *root, bool (*is_it)(const char *device, void 
 int target_disk_find(const char *root, const struct orders_target *target,
 		     const struct log *log, char ret[static PATH_MAX], struct err *err);
 
-/* Waits, and makes what the disk lies on, until it is there, or *@cancel. The error then
+/* Waits, and makes what the disk lies on, until it is there, or *@cancel. @by_name: the
+ * one that has its old name is looked at first, as another disk hangs. The error then
  * lists the disks that there are. */
 int target_disk_wait(struct assemble *assemble, const struct orders_target *target,
-		     const volatile sig_atomic_t *cancel, const struct log *log,
-		     char ret[static PATH_MAX], struct err *err);
+		     bool by_name, const volatile sig_atomic_t *cancel,
+		     const struct log *log, char ret[static PATH_MAX], struct err *err);
 
 int target_disk_mount(const char *device, const struct orders_target *target,
 		      const char *mount_point, const struct log *log, struct err *err);

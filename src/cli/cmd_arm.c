@@ -59,6 +59,10 @@ static void arm_print(const struct arm_plan *plan)
 	if (orders->watchdog_timeout_s)
 		printf("watchdog       '%s', %u s\n", plan->watchdog.identity,
 		       orders->watchdog_timeout_s);
+	if (orders->ramoops[0] || orders->efi_variable)
+		printf("last resort    %s%s%s\n", orders->ramoops[0] ? "ramoops" : "",
+		       orders->ramoops[0] && orders->efi_variable ? ", " : "",
+		       orders->efi_variable ? "an EFI variable" : "");
 	printf("memory         %s reserved, at most %s needed\n", reserved, needed);
 	printf("command line   %s\n", text_get(&plan->cmdline));
 	printf("after a panic  %s, then %s\n", arm_parts(orders->mode),
@@ -94,8 +98,6 @@ static int arm_print_json(const struct arm_plan *plan, const struct armed *armed
 	bad |= json_object_set_new(root, "modules", arm_modules_json(plan->modules));
 	bad |= json_object_set_new(root, "reserved_bytes",
 				   json_integer((json_int_t)plan->kexec.reserved_bytes));
-	bad |= json_object_set_new(root, "needed_bytes",
-				   json_integer((json_int_t)plan->needed_bytes));
 	if (bad)
 		return err_nomem(err);
 	if (json_dumpf(root, stdout, JSON_INDENT(2)) < 0)

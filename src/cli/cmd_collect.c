@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * epitaph collect: run at boot. Brings what pstore kept into the archive, tells of the
- * crashes that were recorded since the last time (in panic_log, the system log, a message
- * of the day, by mail, by a program: see announce.h), and then removes what retention
- * does not keep.
+ * epitaph collect: run at boot. Brings what pstore kept into the archive, judges a
+ * rehearsal that crashed this machine (rehearse --real), tells of the crashes that were
+ * recorded since the last time (in panic_log, the system log, a message of the day, by
+ * mail, by a program: see announce.h), and then removes what retention does not keep.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,13 +15,16 @@
 
 #include "archive/announce.h"
 #include "archive/archive.h"
+#include "archive/farewell_efi.h"
 #include "archive/pstore.h"
 #include "archive/raw_import.h"
 #include "archive/removal.h"
 #include "archive/retention.h"
 #include "base/fd.h"
 #include "cli/cli.h"
+#include "cli/rehearse_store.h"
 #include "dump/flat.h"
+#include "record/farewell.h"
 #include "record/field.h"
 
 #define COLLECT_SCHEMA_VERSION 1
@@ -136,6 +139,7 @@ static bool collect_source(struct cli *cli, const char *source, bool keep_source
 {
 	const struct pstore_options options = {
 		.archive = cli->config.archive,
+		.layout = cli->config.layout,
 		.source = source,
 		.keep_source = keep_source,
 		.depth = depth,
@@ -144,6 +148,21 @@ static bool collect_source(struct cli *cli, const char *source, bool keep_source
 	struct pstore_result result;
 	struct err err = { 0 };
 	int r = pstore_collect(&options, &result, &err);
+
+	add_result(&c->pstore, &result);
+	if (r < 0)
+		cli_failed(cli, &err);
+	return r == 0 && result.failed == 0;
+}
+
+/* What a crash kernel that had no disk has left in the firmware. */
+static bool collect_farewell(struct cli *cli, struct collected *c)
+{
+	const struct pstore_options options = { .archive = cli->config.archive,
+						.log = &cli->log };
+	struct pstore_result result;
+	struct err err = { 0 };
+	int r = farewell_efi_collect(&options, FAREWELL_EFI_PATH, &result, &err);
 
 	add_result(&c->pstore, &result);
 	if (r < 0)
@@ -166,6 +185,7 @@ static bool collect_pstore(struct cli *cli, struct collected *c)
 		return collect_source(cli, c->pstore_source, false, 0, c);
 	pstore_mount(PSTORE_PATH, &cli->log);
 	is_good = collect_source(cli, PSTORE_PATH, false, 0, c);
+	is_good = collect_farewell(cli, c) && is_good;
 	// What systemd-pstore(8) moved there before us is its own, to keep and to remove.
 	return collect_source(cli, PSTORE_SYSTEMD_PATH, true, SYSTEMD_DEPTH, c) &&
 	       is_good;
@@ -242,6 +262,7 @@ static bool collect_raw(struct cli *cli, struct collected *c)
 	for (uint32_t i = 0; i < cli->config.target_count; i++) {
 		const char *name = cli->config.targets[i];
 		struct raw_import import = { .archive = cli->config.archive,
+					     .layout = cli->config.layout,
 					     .device = name + 4,
 					     .log = &cli->log,
 					     .unflatten = collect_unflatten };
@@ -334,6 +355,8 @@ static int collect_run(struct cli *cli, int argc, char **argv)
 	r = archive_open(cli->config.archive, &cli->log, &archive, &err);
 	if (r == 0)
 		collect_tell_cut(cli, &archive, &c);
+	if (r == 0) // not before all that the crash left is here
+		is_good = rehearse_judge_real(cli) && is_good;
 	if (r == 0 && cli->config.panic_log[0])
 		r = archive_note(&archive, cli->config.panic_log, &c.new_count, &err);
 	if (r == 0)

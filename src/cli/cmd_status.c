@@ -9,6 +9,7 @@
 #include "prepare/armed.h"
 #include "prepare/rehearsed.h"
 #include "record/field.h"
+#include "rehearse/real.h"
 
 #define STATUS_SCHEMA_VERSION 1
 
@@ -53,6 +54,9 @@ static void status_print_rehearsal(const struct status *status)
 		rehearsed_describe(&status->rehearsed, text, sizeof(text));
 	printf("rehearsal      %s%s%s\n", status->stale, status->stale[0] ? "; " : "",
 	       text);
+	if (real_is_pending(status->root))
+		printf("               a crash of this machine was expected, and not judged "
+		       "yet: epitaph collect\n");
 	if (status->rehearsed_result == 0 && status->rehearsed.minimum_mib > 0)
 		printf("smallest       %u MiB reserved are enough, as a rehearsal found\n",
 		       status->rehearsed.minimum_mib);
@@ -60,7 +64,7 @@ static void status_print_rehearsal(const struct status *status)
 
 static void status_print_state(const struct armed *state)
 {
-	char size[32], when[64] = "unknown";
+	char size[32], needed[32], when[64] = "unknown";
 	time_t armed_at = (time_t)state->armed_at;
 	struct tm tm;
 
@@ -78,6 +82,11 @@ static void status_print_state(const struct armed *state)
 	       : state->mode == ORDERS_MINI ? "dmesg, report and mini dump"
 					    : "dmesg, report and dump",
 	       orders_end_name(state->end));
+	if (state->needed_bytes) {
+		cli_format_size(state->needed_bytes, needed, sizeof(needed));
+		printf("memory         at most %s of what is reserved is needed\n",
+		       needed);
+	}
 	printf("command line   %s\n", state->cmdline);
 	printf("loaded by      %s\n", state->method);
 }

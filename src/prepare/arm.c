@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/size.h"
+#include "prepare/last_resort_place.h"
 #include "prepare/time_zone.h"
 
 #define LOCK_FILE	  ARMED_STATE_DIR "/lock"
@@ -101,8 +102,14 @@ static int plan_modules(struct arm_plan *plan, const struct config *config,
 	r = module_set_new(directory, &plan->modules, err);
 	if (r == 0)
 		r = plan_target_modules(plan, is_other, log, err);
-	if (r < 0 || !plan->watchdog.name[0])
+	if (r < 0)
 		return r;
+	if (config->last_resort) {
+		last_resort_find("", &plan->orders);
+		last_resort_add_modules(&plan->orders, plan->modules, log);
+	}
+	if (!plan->watchdog.name[0])
+		return 0;
 	before = module_set_count(plan->modules);
 	if (watchdog_device_add_modules(&plan->watchdog, plan->modules, &why) < 0) {
 		log_warning(log, "no watchdog in the crash kernel: %s", err_text(&why));
@@ -168,6 +175,7 @@ static void plan_orders(struct arm_plan *plan, const struct config *config,
 
 	orders->mode = config->mode;
 	orders->end = config->end;
+	orders->layout = config->layout;
 	for (size_t i = 0; i < plan->target_count; i++)
 		orders->targets[i] = plan->targets[i].where;
 	orders->target_count = plan->target_count;
@@ -451,6 +459,7 @@ int arm_plan_describe(const struct arm_plan *plan, struct armed *ret, struct err
 			       sizeof(ret->cmdline) - 1);
 	ret->image_bytes = plan->image.file_bytes;
 	ret->unpacked_bytes = plan->image.unpacked_bytes;
+	ret->needed_bytes = plan->needed_bytes;
 	ret->target = plan->orders.targets[0];
 	ret->mode = plan->orders.mode;
 	ret->end = plan->orders.end;

@@ -56,6 +56,8 @@ int armed_to_json(const struct armed *armed, json_t **ret, struct err *err)
 	r |= json_object_set_new(root, "end", json_string(orders_end_name(armed->end)));
 	r |= json_object_set_new(root, "method", field_new_string(armed->method));
 	r |= json_object_set_new(root, "armed_at", json_integer(armed->armed_at));
+	r |= json_object_set_new(root, "needed_bytes",
+				 json_integer((json_int_t)armed->needed_bytes));
 	r |= json_object_set_new(root, "boot_id", field_new_string(armed->boot_id));
 	if (armed->panic_on_oops_before >= 0)
 		r |= json_object_set_new(root, "panic_on_oops_before",
@@ -123,7 +125,7 @@ static int armed_parse_strings(const json_t *root, struct armed *armed, struct e
 
 static int armed_parse_numbers(const json_t *root, struct armed *armed, struct err *err)
 {
-	int64_t version = 0, size = 0, unpacked = 0;
+	int64_t version = 0, size = 0, unpacked = 0, needed = 0;
 	const json_t *image;
 	int r = field_int(root, "schema_version", 0, INT32_MAX, &version, err);
 
@@ -137,12 +139,15 @@ static int armed_parse_numbers(const json_t *root, struct armed *armed, struct e
 	if (r == 0)
 		r = field_int(image, "unpacked_bytes", 0, INT64_MAX, &unpacked, err);
 	if (r == 0)
+		r = field_int(root, "needed_bytes", 0, INT64_MAX, &needed, err);
+	if (r == 0)
 		r = field_int(root, "armed_at", 0, INT64_MAX, &armed->armed_at, err);
 	if (r == 0)
 		r = field_int(root, "panic_on_oops_before", 0, 1,
 			      &armed->panic_on_oops_before, err);
 	armed->image_bytes = (uint64_t)size;
 	armed->unpacked_bytes = (uint64_t)unpacked;
+	armed->needed_bytes = (uint64_t)needed;
 	return r;
 }
 

@@ -36,6 +36,7 @@ struct armed {
 	enum orders_end end;
 	int64_t armed_at; /* unix seconds */
 	char boot_id[37];
+	uint64_t needed_bytes;	      /* of the reservation, at most; 0: not told */
 	int64_t panic_on_oops_before; /* -1: was not changed */
 };
 

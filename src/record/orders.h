@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "record/record.h"
 
 #define ORDERS_PATH	      "/etc/epitaph/orders.json"
 #define ORDERS_SCHEMA_VERSION 2
@@ -95,6 +96,7 @@ enum orders_step {
 struct orders {
 	enum orders_mode mode;
 	enum orders_end end;
+	enum record_layout layout;			  /* of the record's names */
 	struct orders_target targets[ORDERS_TARGETS_MAX]; /* the next when one fails */
 	size_t target_count;
 	struct orders_device devices[ORDERS_DEVICES_MAX]; /* each after what it lies on */
@@ -122,6 +124,12 @@ struct orders {
 	/* How many at the end of them are the watchdog's: loaded without being opened,
 	 * one that runs is stopped. */
 	uint32_t watchdog_module_count;
+	/* How many before those are of last resort only: loaded when every target has
+	 * failed. */
+	uint32_t last_resort_module_count;
+	/* Arguments of ramoops' driver, for the place that it has; "": there is none. */
+	char ramoops[256];
+	bool efi_variable; /* last words may go into one */
 };
 
 void orders_init(struct orders *orders); /* the defaults of epitaph.conf(5) */

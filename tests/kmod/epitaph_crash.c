@@ -22,6 +22,9 @@
  *
  * how=locks starts threads that wait for each other's locks before it panics, and logs
  * who waits for which lock of whom: "epitaph_crash: truth: WAITER KIND ADDRESS OWNER".
+ *
+ * how=badtasks, badmap and badprintk damage what a reader of the dump goes by (the list of
+ * tasks, struct pages, descriptors of the log's ring) before they panic.
  */
 #include <linux/atomic.h>
 #include <linux/compiler.h>
@@ -33,6 +36,7 @@
 #include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -43,6 +47,7 @@
 #include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -75,6 +80,9 @@
 	way(rcu, epitaph_rcu)				\
 	way(hung, epitaph_hung)				\
 	way(oom, epitaph_oom)				\
+	way(badtasks, epitaph_bad_tasks)		\
+	way(badmap, epitaph_bad_map)			\
+	way(badprintk, epitaph_bad_printk)		\
 	way(locks, epitaph_locks)
 
 #define name_of(name, function) #name " "
@@ -364,6 +372,76 @@ static own_frame long epitaph_oom(void)
 	while (hide(1))
 		hide(alloc_page(GFP_KERNEL));
 	return 0;
+}
+
+/* --- what readers go by --------------------------------------------------------------- */
+
+#define EPITAPH_WILD ((void *)0x1bad1bad00000000)
+
+static own_frame long __noreturn epitaph_bad_tasks(void)
+{
+	struct list_head *next = init_task.tasks.next;
+
+	local_irq_disable();
+	WRITE_ONCE(next->next, EPITAPH_WILD);
+	WRITE_ONCE(init_task.tasks.prev, EPITAPH_WILD);
+	epitaph_panic();
+}
+
+/* All of 128 MiB that are said to be of every kind at once. */
+static own_frame long __noreturn epitaph_bad_map(void)
+{
+	unsigned long first = (64UL << 20) >> PAGE_SHIFT, count = (128UL << 20) >> PAGE_SHIFT;
+	unsigned long pfn;
+
+	local_irq_disable();
+	for (pfn = first; pfn < first + count; pfn++) {
+		if (pfn_valid(pfn))
+			memset(pfn_to_page(pfn), 0xff, sizeof(struct page));
+	}
+	epitaph_panic();
+}
+
+/* As Linux v5.10 to v7.2 begin them, kernel/printk/printk_ringbuffer.h. */
+struct epitaph_descriptor {
+	unsigned long state, begin, next;
+};
+
+struct epitaph_ring {
+	unsigned int count_bits;
+	struct epitaph_descriptor *descriptors;
+};
+
+static unsigned long epitaph_symbol(const char *name)
+{
+	static struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
+	unsigned long (*lookup)(const char *name);
+
+	if (register_kprobe(&probe) < 0)
+		panic("epitaph_crash: no kprobe");
+	lookup = (void *)probe.addr;
+	unregister_kprobe(&probe);
+	return lookup(name);
+}
+
+/* Old lines only: the kernel goes on to write new ones. */
+static own_frame long __noreturn epitaph_bad_printk(void)
+{
+	struct epitaph_ring **ring = (void *)epitaph_symbol("prb");
+	struct epitaph_descriptor *descriptors;
+	int i;
+
+	if (!ring)
+		panic("epitaph_crash: no ring");
+	descriptors = (*ring)->descriptors;
+	local_irq_disable();
+	for (i = 16; i < 100; i++) {
+		if (i % 2)
+			WRITE_ONCE(descriptors[i].state, 0xdeadbeefdeadbeef);
+		else
+			WRITE_ONCE(descriptors[i].begin, 0x7fffffffffff);
+	}
+	epitaph_panic();
 }
 
 /* --- locks --------------------------------------------------------------------------- */

@@ -596,8 +596,8 @@ static void test_disk_by_uuid(void **state)
 	snprintf(target.fstype, sizeof(target.fstype), "xfs");
 	assert_int_equal(target_disk_find(f->dir, &target, &f->capture.log, found, &err),
 			 ERR_NOTFOUND);
-	assert_int_equal(target_disk_wait(&assemble, &target, &cancel, &f->capture.log,
-					  found, &err),
+	assert_int_equal(target_disk_wait(&assemble, &target, false, &cancel,
+					  &f->capture.log, found, &err),
 			 ERR_NOTFOUND);
 	assert_non_null(strstr(err_text(&err), "vda"));
 	assert_non_null(strstr(err_text(&err), "vdb"));

@@ -15,6 +15,7 @@ static void fill(struct orders *orders)
 	orders_init(orders);
 	orders->mode = ORDERS_DMESG;
 	orders->end = ORDERS_POWEROFF;
+	orders->layout = RECORD_REDHAT;
 	orders->target_count = 2;
 	strcpy(orders->targets[0].fstype, "ext4");
 	strcpy(orders->targets[0].uuid, "0a1b2c3d-0000-1111-2222-333344445555");
@@ -46,6 +47,9 @@ static void fill(struct orders *orders)
 	orders->console_pages_s = 4;
 	orders->watchdog_timeout_s = 30;
 	orders->watchdog_module_count = 1;
+	orders->last_resort_module_count = 1;
+	strcpy(orders->ramoops, "mem_address=0x1000 ecc=1");
+	orders->efi_variable = true;
 	orders->dump_level = 17;
 	strcpy(orders->codec, "zlib");
 	orders->codec_level = -3;
@@ -70,6 +74,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(orders_parse(text.data, text.size, &again, &err), 0);
 	assert_int_equal(again.mode, ORDERS_DMESG);
 	assert_int_equal(again.end, ORDERS_POWEROFF);
+	assert_int_equal(again.layout, RECORD_REDHAT);
 	assert_int_equal(again.target_count, 2);
 	assert_memory_equal(again.targets, orders.targets, sizeof(orders.targets));
 	assert_int_equal(again.device_count, 2);
@@ -82,6 +87,9 @@ static void test_round_trip(void **state)
 	assert_int_equal(again.console_pages_s, 4);
 	assert_int_equal(again.watchdog_timeout_s, 30);
 	assert_int_equal(again.watchdog_module_count, 1);
+	assert_int_equal(again.last_resort_module_count, 1);
+	assert_string_equal(again.ramoops, "mem_address=0x1000 ecc=1");
+	assert_true(again.efi_variable);
 	assert_int_equal(again.dump_level, 17);
 	assert_string_equal(again.codec, "zlib");
 	assert_int_equal(again.codec_level, -3);
@@ -107,6 +115,7 @@ static void test_defaults(void **state)
 	assert_int_equal(orders_parse(json, strlen(json), &orders, NULL), 0);
 	assert_int_equal(orders.mode, ORDERS_FULL);
 	assert_int_equal(orders.end, ORDERS_REBOOT);
+	assert_int_equal(orders.layout, RECORD_DEBIAN);
 	assert_int_equal(orders.dump_level, 31);
 	assert_string_equal(orders.codec, "zstd");
 	assert_int_equal(orders.codec_level, 0);
