@@ -188,10 +188,14 @@ class Check:
         truth = sorted(re.findall(r'epitaph_crash: truth: (\S+) (\S+) (\S+) (\S+)$', log, re.M))
         edges = self.json('locks')['locks']
         ours = sorted((edge['waiter']['comm'], edge['kind'], edge.get('lock', '0x')[2:],
-                       edge.get('owner', {}).get('comm')) for edge in edges)
+                       edge.get('owner', {}).get('comm')) for edge in edges
+                      if edge['kind'] != 'task-end')
         self.check('who waits for which lock of whom',
                    sorted(set(truth) ^ set(ours)) or [] if truth or self.lab.name.find('locks') < 0
                    else ['the module logged nothing'], f'{len(ours)} waiters')
+        self.check('vfork() waits for its child', [] if [
+            (edge['waiter']['comm'], edge.get('owner', {}).get('comm')) for edge in edges
+            if edge['kind'] == 'task-end'] == [('lab:state_D', 'lab:vforked')] else [f'{edges}'])
         dead = sorted(e['waiter']['comm'] for e in edges if e['deadlock'])
         wanted = ['elk_bc', 'elk_cb'] if truth else []
         self.check('deadlocks', [f'{dead}: {wanted}'] if dead != wanted else [], ' '.join(dead))
