@@ -84,3 +84,52 @@ void alike_find(const struct alike *alike, const char *path, struct alike_place 
 	}
 	*ret = place;
 }
+
+bool alike_is_same(const struct alike *alike, size_t i, size_t j)
+{
+	const char *a = alike->signatures[i], *b = alike->signatures[j];
+
+	if (i == j)
+		return true;
+	if (!a[0] && !b[0]) {
+		a = alike->archive->records[i]->crash.title;
+		b = alike->archive->records[j]->crash.title;
+	}
+	return a[0] && strcmp(a, b) == 0;
+}
+
+int alike_find_groups(const struct alike *alike, struct alike_group **ret,
+		      size_t *ret_count, struct err *err)
+{
+	size_t total = alike->archive->count, count = 0;
+	struct alike_group *groups = calloc(total + 1, sizeof(*groups));
+
+	if (!groups)
+		return err_nomem(err);
+	// From the newest, so that each group is found at the latest of it; turned at
+	// last.
+	for (size_t i = total; i > 0; i--) {
+		struct alike_group group = { .first = i - 1, .latest = i - 1 };
+		bool is_known = false;
+
+		for (size_t j = i; j < total && !is_known; j++)
+			is_known = alike_is_same(alike, i - 1, j);
+		for (size_t j = i; j > 0 && !is_known; j--) {
+			if (!alike_is_same(alike, i - 1, j - 1))
+				continue;
+			group.first = j - 1;
+			group.count++;
+		}
+		if (!is_known)
+			groups[count++] = group;
+	}
+	for (size_t i = 0; i < count / 2; i++) {
+		struct alike_group group = groups[i];
+
+		groups[i] = groups[count - 1 - i];
+		groups[count - 1 - i] = group;
+	}
+	*ret = groups;
+	*ret_count = count;
+	return 0;
+}

@@ -3,6 +3,7 @@
 #ifndef ARCHIVE_ALIKE_H
 #define ARCHIVE_ALIKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,19 @@ struct alike_place {
 
 /* The place of the record of that path among those like it; all 0 if it is not here. */
 void alike_find(const struct alike *alike, const char *path, struct alike_place *ret);
+
+/* Crashes that are alike; those without a signature are, if their titles are. */
+struct alike_group {
+	size_t first, latest; /* records of the archive */
+	size_t count;
+};
+
+/* Is the @j-th record in the group of the @i-th? */
+bool alike_is_same(const struct alike *alike, size_t i, size_t j);
+
+/* The one that was seen latest, last. Free @ret. */
+int alike_find_groups(const struct alike *alike, struct alike_group **ret,
+		      size_t *ret_count, struct err *err);
 
 #define _cleanup_alike _cleanup_(alike_close)
 

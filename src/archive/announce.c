@@ -11,6 +11,7 @@
 #include "archive/command.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "explain/report.h"
 #include "record/field.h"
 #include "record/part.h"
@@ -192,6 +193,21 @@ static int tell_log(struct telling *t, const struct record *record, struct err *
 	return t->options->log_line(t->options->context, line, err);
 }
 
+/* What is there already; nothing where it is a link, or others may write it: it would be
+ * shown to all. */
+static void motd_read(const char *path, struct text *ret)
+{
+	_cleanup_fd int fd =
+		open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	_cleanup_free char *old = NULL;
+	struct stat st;
+	size_t size;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && trust_stat(&st) &&
+	    fd_read_to_end(fd, MOTD_MAX, &old, &size, NULL) == 0)
+		text_add_bytes(ret, old, size);
+}
+
 /*
  * A line more of a file that all may read, as each login shows it; of a boot, as /run is.
  */
@@ -200,15 +216,12 @@ static int tell_motd(struct telling *t, const struct record *record, struct err 
 	const char *path = t->options->motd;
 	_cleanup_free char *above = strndup(path, (size_t)(strrchr(path, '/') - path));
 	_cleanup_text struct text text = { 0 };
-	_cleanup_free char *old = NULL;
 	char line[LINE_SIZE];
-	size_t size;
 	int r;
 
 	if (!above)
 		return err_nomem(err);
-	if (file_read(AT_FDCWD, path, MOTD_MAX, &old, &size, NULL) == 0)
-		text_add_bytes(&text, old, size);
+	motd_read(path, &text);
 	format_line(record, line);
 	text_add(&text, "epitaph: %s\n", line);
 	r = text_check(&text, err);
@@ -256,7 +269,7 @@ static int mail_format(const struct record *record, const char *to, struct text 
 {
 	const struct record_crash *crash = &record->crash;
 	_cleanup_free char *report = NULL;
-	char line[LINE_SIZE];
+	char line[LINE_SIZE], path[PATH_MAX];
 	size_t size;
 
 	format_line(record, line);
@@ -274,7 +287,8 @@ static int mail_format(const struct record *record, const char *to, struct text 
 	text_add(ret, "Auto-Submitted: auto-generated\nMIME-Version: 1.0\n"
 		      "Content-Type: text/plain; charset=utf-8\n"
 		      "Content-Transfer-Encoding: 8bit\n\n");
-	text_add(ret, "%s\n\n%s\n\n", line, record->path);
+	field_clean(record->path, path, sizeof(path));
+	text_add(ret, "%s\n\n%s\n\n", line, path);
 	text_add_bytes(ret, report, size);
 	return text_check(ret, err);
 }

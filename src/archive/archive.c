@@ -12,6 +12,8 @@
 #include "archive/foreign.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "base/trust.h"
+#include "record/field.h"
 
 /* Names that are looked at; /var/crash also holds what other tools leave there. */
 #define ARCHIVE_NAMES_MAX 65536
@@ -122,9 +124,49 @@ static int names_read(const char *path, struct names *ret, struct err *err)
 	return 0;
 }
 
+/*
+ * Where others may make directories too, as in a /var/crash with apport's mode 3777, a
+ * crash is what root, we or the archive's owner recorded. The last record is closed if it
+ * is not.
+ */
+static int check_owner(const struct archive *archive, uid_t owner, struct err *err)
+{
+	struct record **record = &archive->records[archive->count];
+	struct stat st;
+	int r = 0;
+
+	if (fstat((*record)->dirfd, &st) < 0)
+		r = err_os(err, errno, "unable to look at '%s'", (*record)->path);
+	else if (!trust_stat(&st) &&
+		 (st.st_uid != owner || (st.st_mode & (S_IWGRP | S_IWOTH))))
+		r = err_set(err, ERR_REFUSED,
+			    "'%s' is of user %u (mode %03o), and may say anything",
+			    (*record)->path, st.st_uid, st.st_mode & 07777);
+	if (r < 0)
+		record_close(take_ptr(*record));
+	return r;
+}
+
+/* Says so where others can take records away, or put others in their place. */
+static uid_t archive_owner(const struct archive *archive, const struct log *log)
+{
+	struct stat st;
+
+	if (stat(archive->path, &st) < 0)
+		return geteuid();
+	if (!trust_stat(&st) && geteuid() == 0)
+		log_warning(log,
+			    "others than root may remove or replace what is in '%s' "
+			    "(user %u, mode %03o): make it root's alone, mode 0700",
+			    archive->path, st.st_uid, st.st_mode & 07777);
+	return st.st_uid;
+}
+
 static int archive_open_records(struct archive *archive, const struct names *names,
 				const struct log *log, struct err *err)
 {
+	uid_t owner = archive_owner(archive, log);
+
 	archive->records = calloc(MIN(names->count, ARCHIVE_RECORDS_MAX) + 1,
 				  sizeof(*archive->records));
 	if (!archive->records)
@@ -144,6 +186,8 @@ static int archive_open_records(struct archive *archive, const struct names *nam
 		if (asprintf(&path, "%s/%s", archive->path, names->names[i - 1]) < 0)
 			return err_nomem(err);
 		r = record_open(path, &archive->records[archive->count], &why);
+		if (r == 0)
+			r = check_owner(archive, owner, &why);
 		if (r == ERR_NOMEM)
 			return err_nomem(err);
 		if (r == ERR_NOTFOUND)
@@ -185,6 +229,18 @@ void archive_done(struct archive *archive)
 	free(archive->records);
 	free(archive->path);
 	*archive = (struct archive){ 0 };
+}
+
+int archive_add(struct archive *archive, struct record **record, struct err *err)
+{
+	struct record **grown = reallocarray(archive->records, archive->count + 1,
+					     sizeof(struct record *));
+
+	if (!grown)
+		return err_nomem(err);
+	archive->records = grown;
+	grown[archive->count++] = take_ptr(*record);
+	return 0;
 }
 
 int archive_lock(const char *path, int *ret_fd, struct err *err)
@@ -301,19 +357,15 @@ static int note_format(const struct record *record, struct text *ret, struct err
 	const struct record_crash *crash = &record->crash;
 	const char *cause = crash->cause[0] ? crash->cause : crash->title;
 	time_t when = (time_t)archive_record_time(record);
-	char time_text[64] = "-";
+	char time_text[64] = "-", path[PATH_MAX];
 	struct tm tm;
 
 	if (when > 0 && localtime_r(&when, &tm))
 		strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%S%z", &tm);
-	text_add(ret, "%s %s %s: %s (%s)", time_text, or_dash(crash->host),
+	field_clean(record->path, path, sizeof(path));
+	text_add(ret, "%s %s %s: %s (%s)\n", time_text, or_dash(crash->host),
 		 or_dash(crash->kernel_release), cause[0] ? cause : "cause unknown",
-		 record->path);
-	for (size_t i = 0; i < ret->size; i++) {
-		if ((unsigned char)ret->data[i] < 0x20 || ret->data[i] == 0x7f)
-			ret->data[i] = '?';
-	}
-	text_add(ret, "\n");
+		 path);
 	return text_check(ret, err);
 }
 

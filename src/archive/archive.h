@@ -23,11 +23,15 @@ struct archive {
 
 /*
  * Directories that hold no crash are passed over (a debug message); one that can't be
- * read is a warning. An archive that does not exist has no crashes.
+ * read is a warning, and so is one that neither root, we, nor the owner of the archive
+ * made, or that all may change: it is no crash. An archive that does not exist has none.
  */
 int archive_open(const char *path, const struct log *log, struct archive *ret,
 		 struct err *err);
 void archive_done(struct archive *archive);
+
+/* Puts a record at the end, that was made meanwhile; takes it where that succeeds. */
+int archive_add(struct archive *archive, struct record **record, struct err *err);
 
 /*
  * Who changes the archive waits for the others here. Makes it where it is missing. The

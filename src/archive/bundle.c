@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <xxhash.h>
 
 #include "archive/pstore.h"
 #include "base/fd.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "record/meta.h"
 
@@ -24,7 +24,7 @@ struct bundle {
 	const struct record *record;
 	struct archive *archive;
 	struct archive_entry *entry;
-	XXH3_state_t *hash;
+	struct sha256 hash;
 	uint8_t *chunk;
 	struct text sums;
 	struct bundle_result result;
@@ -65,7 +65,7 @@ static int bundle_data(struct bundle *bundle, const void *data, size_t size,
 /* As many bytes as the header says: a file that has shrunk meanwhile is an error. */
 static int bundle_copy(struct bundle *bundle, int fd, uint64_t size, struct err *err)
 {
-	XXH3_128bits_reset(bundle->hash);
+	sha256_init(&bundle->hash);
 	for (uint64_t at = 0; at < size;) {
 		size_t n = (size_t)MIN(size - at, BUNDLE_CHUNK);
 		int r = fd_read_full(fd, bundle->chunk, n, err);
@@ -74,7 +74,7 @@ static int bundle_copy(struct bundle *bundle, int fd, uint64_t size, struct err 
 			r = bundle_data(bundle, bundle->chunk, n, err);
 		if (r < 0)
 			return r;
-		XXH3_128bits_update(bundle->hash, bundle->chunk, n);
+		sha256_update(&bundle->hash, bundle->chunk, n);
 		at += n;
 	}
 	return 0;
@@ -82,7 +82,7 @@ static int bundle_copy(struct bundle *bundle, int fd, uint64_t size, struct err 
 
 static int bundle_fd(struct bundle *bundle, int fd, const char *name, struct err *err)
 {
-	XXH128_canonical_t sum;
+	char sum[SHA256_HEX_SIZE];
 	struct stat st;
 	int r;
 
@@ -97,10 +97,8 @@ static int bundle_fd(struct bundle *bundle, int fd, const char *name, struct err
 		r = bundle_copy(bundle, fd, (uint64_t)st.st_size, err);
 	if (r < 0)
 		return err_in(err, r, "'%s'", name);
-	XXH128_canonicalFromHash(&sum, XXH3_128bits_digest(bundle->hash));
-	for (size_t i = 0; i < sizeof(sum.digest); i++)
-		text_add(&bundle->sums, "%02x", sum.digest[i]);
-	text_add(&bundle->sums, "  %s\n", name);
+	sha256_hex(&bundle->hash, sum);
+	text_add(&bundle->sums, "%s  %s\n", sum, name);
 	bundle->result.file_count++;
 	return text_check(&bundle->sums, err);
 }
@@ -145,6 +143,14 @@ static void closedirp(DIR **dir)
 		closedir(*dir);
 }
 
+/* As they were made by us: nothing that has a meaning in a list of checksums. */
+static bool name_is_sane(const char *name)
+{
+	return name[0] != '.' &&
+	       !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789_.~-")];
+}
+
 static int bundle_pstore(struct bundle *bundle, struct err *err)
 {
 	_cleanup_(closedirp) DIR *dir = NULL;
@@ -164,7 +170,7 @@ static int bundle_pstore(struct bundle *bundle, struct err *err)
 		char name[NAME_MAX + sizeof(PSTORE_DIRECTORY "/")];
 		struct stat st;
 
-		if (entry->d_name[0] == '.' ||
+		if (!name_is_sane(entry->d_name) ||
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISREG(st.st_mode))
 			continue;
@@ -192,9 +198,8 @@ static int bundle_fill(struct bundle *bundle, int fd, bool with_dump, struct err
 
 	bundle->archive = archive_write_new();
 	bundle->entry = archive_entry_new();
-	bundle->hash = XXH3_createState();
 	bundle->chunk = malloc(BUNDLE_CHUNK);
-	if (!bundle->archive || !bundle->entry || !bundle->hash || !bundle->chunk)
+	if (!bundle->archive || !bundle->entry || !bundle->chunk)
 		return err_nomem(err);
 	if (archive_write_set_format_pax_restricted(bundle->archive) != ARCHIVE_OK ||
 	    archive_write_add_filter_zstd(bundle->archive) != ARCHIVE_OK ||
@@ -217,49 +222,98 @@ static void bundle_done(struct bundle *bundle)
 	if (bundle->archive)
 		archive_write_free(bundle->archive);
 	archive_entry_free(bundle->entry);
-	XXH3_freeState(bundle->hash);
 	free(bundle->chunk);
 	text_done(&bundle->sums);
 }
 
-/* Never replaces what is there by now. */
-static int bundle_publish(int fd, const char *temporary, const char *path,
-			  struct err *err)
+/* ---- the file ---- */
+
+struct output {
+	const char *path;
+	char *above;	 /* its directory */
+	char *temporary; /* NULL: the file has no name yet */
+	int fd;
+};
+
+static void output_done(struct output *out)
 {
-	if (fsync(fd) < 0)
+	if (out->temporary)
+		unlink(out->temporary);
+	free(out->temporary);
+	free(out->above);
+	fd_closep(&out->fd);
+}
+
+static int output_open(struct output *out, struct err *err)
+{
+	const char *slash = strrchr(out->path, '/');
+	struct stat st;
+
+	if (lstat(out->path, &st) == 0)
+		return err_set(err, ERR_REFUSED, "it exists already");
+	out->above =
+		slash ? strndup(out->path, (size_t)(slash + 1 - out->path)) : strdup(".");
+	if (!out->above)
+		return err_nomem(err);
+	out->fd = open(out->above, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	if (out->fd >= 0)
+		return 0;
+	if (asprintf(&out->temporary, "%s.partial", out->path) < 0) {
+		out->temporary = NULL;
+		return err_nomem(err);
+	}
+	out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		       0600);
+	if (out->fd < 0) {
+		int why = errno;
+		int r = err_os(err, why, "unable to create '%s'%s", out->temporary,
+			       why == EEXIST ? ", which an export left that was cut off "
+					       "or is running"
+					     : "");
+
+		free(take_ptr(out->temporary)); // not ours to remove
+		return r;
+	}
+	return 0;
+}
+
+/* Never replaces what is there by now. */
+static int output_publish(struct output *out, struct err *err)
+{
+	char self[64];
+	_cleanup_fd int above = open(out->above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fsync(out->fd) < 0)
 		return err_os(err, errno, "unable to fsync");
-	if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", out->fd);
+	if (!out->temporary &&
+	    linkat(AT_FDCWD, self, AT_FDCWD, out->path, AT_SYMLINK_FOLLOW) < 0)
+		return err_os(err, errno, "unable to give it its name");
+	if (out->temporary && renameat2(AT_FDCWD, out->temporary, AT_FDCWD, out->path,
+					RENAME_NOREPLACE) < 0)
 		return err_os(err, errno, "unable to rename");
+	free(take_ptr(out->temporary));
+	if (above < 0 || fsync(above) < 0)
+		return err_os(err, errno, "unable to fsync its directory");
 	return 0;
 }
 
 int bundle_write(const struct record *record, const char *path, bool with_dump,
 		 struct bundle_result *ret, struct err *err)
 {
+	_cleanup_(output_done) struct output out = { .path = path, .fd = -1 };
 	struct bundle bundle = { .record = record };
-	_cleanup_free char *temporary = NULL;
-	_cleanup_fd int fd = -1;
 	struct stat st;
-	int r;
+	int r = output_open(&out, err);
 
-	if (lstat(path, &st) == 0)
-		return err_set(err, ERR_REFUSED, "'%s' exists already", path);
-	if (asprintf(&temporary, "%s.partial", path) < 0)
-		return err_nomem(err);
-	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_os(err, errno, "unable to create '%s'", temporary);
-	r = bundle_fill(&bundle, fd, with_dump, err);
 	if (r == 0)
-		r = bundle_publish(fd, temporary, path, err);
-	if (r == 0 && fstat(fd, &st) == 0)
+		r = bundle_fill(&bundle, out.fd, with_dump, err);
+	if (r == 0)
+		r = output_publish(&out, err);
+	if (r == 0 && fstat(out.fd, &st) == 0)
 		bundle.result.size_bytes = (uint64_t)st.st_size;
 	if (r == 0)
 		*ret = bundle.result;
 	bundle_done(&bundle);
-	if (r < 0) {
-		unlink(temporary);
-		return err_in(err, r, "writing '%s'", path);
-	}
-	return 0;
+	return r < 0 ? err_in(err, r, "writing '%s'", path) : 0;
 }

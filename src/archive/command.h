@@ -21,8 +21,9 @@ struct command_run {
 
 /*
  * Takes what it needed off @budget_ms. ERR_REFUSED: someone other than root or us may
- * write the program, so it is not run. ERR_LIMIT: it had not ended when the budget had.
- * ERR_OS: it could not be started, or ended with something other than 0.
+ * change the program, or the way to it, so it is not run. ERR_LIMIT: it had not ended
+ * when the budget had. ERR_OS: it could not be started, or ended with something other
+ * than 0.
  */
 int command_run(const struct command_run *command, uint32_t *budget_ms, struct err *err);
 

@@ -452,8 +452,8 @@ static int import_make(struct import *im, struct err *err)
 	int r = check_room(im, err);
 
 	if (r == 0)
-		r = record_create_hidden(im->options->archive, (time_t)foreign->time,
-					 &im->record, err);
+		r = record_create_hidden(im->options->archive, im->options->layout,
+					 (time_t)foreign->time, &im->record, err);
 	if (r < 0)
 		return r;
 	r = import_parts(im, err);
@@ -561,6 +561,7 @@ static int import_pstore(const struct import_options *options, const char *path,
 {
 	const struct pstore_options pstore = {
 		.archive = options->archive,
+		.layout = options->layout,
 		.source = path,
 		.keep_source = !options->is_move,
 		.depth = IMPORT_DEPTH,

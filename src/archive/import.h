@@ -27,8 +27,9 @@ enum import_outcome {
 };
 
 struct import_options {
-	const char *archive; /* locked by the caller, see archive_lock() */
-	bool is_move;	     /* originals are removed once their copies are proven */
+	const char *archive;	   /* locked by the caller, see archive_lock() */
+	enum record_layout layout; /* of new records */
+	bool is_move; /* originals are removed once their copies are proven */
 	const struct log *log;
 
 	/* One crash of @path was dealt with: its record, in the archive. */

@@ -18,6 +18,7 @@
 #include "archive/pstore_panic.h"
 #include "archive/report_parts.h"
 #include "base/fd.h"
+#include "base/trust.h"
 #include "explain/report.h"
 #include "record/farewell.h"
 
@@ -64,10 +65,17 @@ static void entry_digest(const struct pstore_entry *entry, char ret[static DIGES
 
 static int collected_read(struct collect *c, struct err *err)
 {
+	_cleanup_fd int fd = openat(c->archive_fd, COLLECTED_NAME,
+				    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	_cleanup_free char *data = NULL;
+	struct stat st;
 	size_t size;
-	int r = file_read(c->archive_fd, COLLECTED_NAME, 2 * COLLECTED_MAX, &data, &size,
-			  NULL);
+	int r;
+
+	// What it lists is removed from the source and not kept: nobody else may say so.
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !trust_stat(&st))
+		return 0;
+	r = fd_read_to_end(fd, 2 * COLLECTED_MAX, &data, &size, NULL);
 
 	if (r == ERR_NOMEM)
 		return err_nomem(err);
@@ -335,7 +343,7 @@ static int make_record(struct collect *c, const struct pstore_panic *panic,
 	int r = make_report(panic, log, crash_time, &report, err);
 
 	if (r == 0)
-		r = record_create_hidden(c->options->archive,
+		r = record_create_hidden(c->options->archive, c->options->layout,
 					 crash_time ? (time_t)crash_time : time(NULL),
 					 &record, err);
 	if (r < 0)
@@ -348,7 +356,8 @@ static int make_record(struct collect *c, const struct pstore_panic *panic,
 	c->result->made++;
 	log_info(c->options->log, "'%s' was made: %s", record->path,
 		 report->cause[0] ? report->cause : "cause unknown");
-	return 0;
+	// Another backend may have kept the same crash: it is to find this record.
+	return archive_add(&c->archive, &record, err);
 }
 
 static int join_record(struct collect *c, const struct record *record,

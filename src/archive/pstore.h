@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "record/record.h"
 
 #define PSTORE_PATH	    "/sys/fs/pstore"
 #define PSTORE_SYSTEMD_PATH "/var/lib/systemd/pstore"
@@ -25,7 +26,8 @@
 #define PSTORE_DIRECTORY "pstore" /* in a record */
 
 struct pstore_options {
-	const char *archive; /* locked by the caller, see archive_lock() */
+	const char *archive;	   /* locked by the caller, see archive_lock() */
+	enum record_layout layout; /* of new records */
 	const char *source;
 	bool keep_source; /* nothing is removed there */
 	int depth;	  /* of directories below it that are read too */

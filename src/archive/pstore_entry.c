@@ -8,13 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
+#include "archive/pstore_unpack.h"
 #include "base/fd.h"
 
 #define COMPRESSED_END ".enc.z"
 #define HEADER_LINES   3 /* "====", "Panic: Total", "Panic#": not deeper than that */
-#define UNPACK_STEP    ((size_t)64 << 10)
 
 /* ---- its name ---- */
 
@@ -71,78 +70,14 @@ static void damage(struct pstore_entry *entry, const char *why)
 			 entry->name, why);
 }
 
-static int unpack_grow(char **data, size_t *capacity, struct err *err)
-{
-	size_t next = *capacity ? *capacity * 2 : UNPACK_STEP; // ends at PSTORE_TEXT_MAX
-	char *grown = realloc(*data, next + 1);
-
-	if (!grown)
-		return err_nomem(err);
-	*data = grown;
-	*capacity = next;
-	return 0;
-}
-
-/*
- * Raw deflate. What comes out before an error is kept. @ret_used: how many bytes of the
- * input the stream had; the rest is not of it.
- */
-static int unpack(struct pstore_entry *entry, char **ret, size_t *ret_size,
-		  size_t *ret_used, struct err *err)
-{
-	z_stream stream = { .next_in = (Bytef *)entry->data,
-			    .avail_in = (uInt)entry->size };
-	_cleanup_free char *out = NULL;
-	size_t capacity = 0, size = 0;
-	int z = inflateInit2(&stream, -15), r = 0;
-
-	if (z != Z_OK)
-		return err_nomem(err);
-	while (r == 0 && z == Z_OK) {
-		r = unpack_grow(&out, &capacity, err);
-		if (r < 0)
-			break;
-		stream.next_out = (Bytef *)out + size;
-		stream.avail_out = (uInt)(capacity - size);
-		z = inflate(&stream, Z_NO_FLUSH);
-		size = capacity - stream.avail_out;
-		if (z == Z_OK && size >= PSTORE_TEXT_MAX) {
-			damage(entry, "unpacks to too much");
-			break;
-		}
-	}
-	*ret_used = entry->size - stream.avail_in;
-	inflateEnd(&stream);
-	if (r < 0)
-		return r;
-	if (z == Z_MEM_ERROR)
-		return err_nomem(err);
-	if (z == Z_BUF_ERROR)
-		damage(entry, "its compressed data end early");
-	else if (z != Z_STREAM_END && z != Z_OK)
-		damage(entry, "its compressed data are damaged");
-	*ret_size = size;
-	*ret = take_ptr(out);
-	return 0;
-}
-
 /* "Panic#2 Part1" */
 static bool parse_header(const char *line, size_t size, struct pstore_entry *entry)
 {
-	char copy[64], reason[16];
+	unsigned long long count;
 	unsigned int part;
-	uint64_t count;
-	int end = 0;
 
-	if (size >= sizeof(copy))
+	if (!pstore_parse_header(line, size, entry->reason, &count, &part))
 		return false;
-	memcpy(copy, line, size);
-	copy[size] = '\0';
-	if (sscanf(copy, "%15[A-Za-z ]#%9" SCNu64 " Part%9u%n", reason, &count, &part,
-		   &end) != 3 ||
-	    copy[end] || part == 0)
-		return false;
-	snprintf(entry->reason, sizeof(entry->reason), "%s", reason);
 	entry->count = count;
 	entry->part = part;
 	return true;
@@ -208,18 +143,34 @@ static void take_efi_id(struct pstore_entry *entry)
 	entry->part = (uint32_t)(entry->id / 1000 % 100);
 }
 
+/* The ECC notice stands behind the packed bytes: it is of ramoops, not of the codec. */
+static int unpack_text(struct pstore_entry *entry, char **ret, size_t *ret_size,
+		       struct err *err)
+{
+	size_t size = take_ecc_notice(entry->data, entry->size, entry);
+	struct pstore_unpacked unpacked;
+	int r = pstore_unpack(entry->data, size, &unpacked, err);
+
+	if (r < 0)
+		return r;
+	if (unpacked.damage)
+		damage(entry, unpacked.damage);
+	*ret = unpacked.text;
+	*ret_size = unpacked.size;
+	return 0;
+}
+
 int pstore_entry_read_text(struct pstore_entry *entry, struct err *err)
 {
 	_cleanup_free char *unpacked = NULL;
 	const char *text = entry->data;
-	size_t size = entry->size, used = 0, start;
+	size_t size = entry->size, start;
 
 	if (entry->is_compressed) {
-		int r = unpack(entry, &unpacked, &size, &used, err);
+		int r = unpack_text(entry, &unpacked, &size, err);
 
 		if (r < 0)
 			return r;
-		take_ecc_notice(entry->data + used, entry->size - used, entry);
 		text = unpacked;
 	}
 	start = strcmp(entry->type, "dmesg") == 0 ? take_headers(text, size, entry) : 0;
@@ -262,6 +213,7 @@ static int entry_read(int dirfd, struct pstore_entry *entry, size_t *total,
 {
 	_cleanup_fd int fd = openat(dirfd, entry->name,
 				    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	size_t limit = MIN(PSTORE_FILE_MAX, PSTORE_TOTAL_MAX - *total);
 	struct stat st;
 	int r;
 
@@ -269,22 +221,19 @@ static int entry_read(int dirfd, struct pstore_entry *entry, size_t *total,
 		return err_os(err, errno, "unable to open");
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_REFUSED, "it is no regular file");
-	if ((uint64_t)st.st_size > PSTORE_FILE_MAX || *total >= PSTORE_TOTAL_MAX ||
-	    (uint64_t)st.st_size > PSTORE_TOTAL_MAX - *total)
+	if ((uint64_t)st.st_size > limit)
 		return err_set(err, ERR_LIMIT, "it has %lld bytes, that is too much",
 			       (long long)st.st_size);
-	entry->size = (size_t)st.st_size;
-	entry->data = malloc(entry->size + 1);
-	if (!entry->data)
-		return err_nomem(err);
-	r = fd_read_full(fd, entry->data, entry->size, err);
+	// To its end: of ftrace the file's size is that of the packed calls, not of the
+	// text that is read (Linux fs/pstore/inode.c pstore_ftrace_seq_show()).
+	r = fd_read_to_end(fd, limit, &entry->data, &entry->size, err);
 	if (r < 0)
 		return r;
-	entry->data[entry->size] = '\0';
 	entry->time = entry_time(entry, &st);
 	r = pstore_entry_read_text(entry, err);
 	if (r == 0)
-		*total += entry->size + entry->text_size; // at most one text too many
+		*total = MIN(*total + entry->size + entry->text_size,
+			     PSTORE_TOTAL_MAX); // at most one text too many
 	return r;
 }
 

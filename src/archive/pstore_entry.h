@@ -4,7 +4,7 @@
  * could not unpack it; its bytes, and what they say as a log.
  *
  * Sources: Linux fs/pstore/inode.c pstore_mkfile() (names; the file's time is the
- * record's), fs/pstore/platform.c (types; "Panic#2 Part1"; raw deflate), fs/pstore/zone.c
+ * record's), fs/pstore/platform.c (types; "Panic#2 Part1"), fs/pstore/zone.c
  * (a line "Panic: Total 3 times" before that), fs/pstore/ram_core.c
  * persistent_ram_ecc_string() (what is behind it),
  * drivers/firmware/efi/efi-pstore.c generic_id() and drivers/acpi/apei/erst.c (ids).
@@ -25,7 +25,6 @@
 /* Of firmware or of a few MiB of RAM: what is larger stays where it is. */
 #define PSTORE_FILE_MAX	   ((size_t)16 << 20)
 #define PSTORE_TOTAL_MAX   ((size_t)256 << 20) /* of all, with their texts */
-#define PSTORE_TEXT_MAX	   ((size_t)64 << 20)  /* of one, unpacked */
 #define PSTORE_ENTRIES_MAX 4096
 
 struct pstore_entry {

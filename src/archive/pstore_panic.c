@@ -98,6 +98,15 @@ static int64_t writing_time(const struct pstore_writing *writing)
 
 /* ---- panics ---- */
 
+/* Does a kernel that wrote one for @reason write another one soon? */
+static bool reason_is_followed(const char *reason, const char *next)
+{
+	// With panic= the machine is restarted, and that is written too where
+	// printk.always_kmsg_dump asks for it.
+	return strcmp(reason, "Oops") == 0 ||
+	       (strcmp(reason, "Panic") == 0 && strcmp(next, "Emergency") == 0);
+}
+
 /* Does @next go on where @panic ended: the next count of that boot, soon after? */
 static bool panic_goes_on(const struct pstore_panic *panic,
 			  const struct pstore_writing *next)
@@ -107,8 +116,9 @@ static bool panic_goes_on(const struct pstore_panic *panic,
 	const struct pstore_entry *b = writing_first(next);
 
 	return panic->writing_count < PSTORE_WRITINGS_MAX &&
-	       strcmp(a->backend, b->backend) == 0 && strcmp(a->reason, "Oops") == 0 &&
-	       b->count == a->count + 1 && a->time && is_near(a->time, b->time);
+	       strcmp(a->backend, b->backend) == 0 &&
+	       reason_is_followed(a->reason, b->reason) && b->count == a->count + 1 &&
+	       a->time && is_near(a->time, b->time);
 }
 
 static int panics_add(struct pstore_panics *panics, struct pstore_writing *writing,
@@ -188,13 +198,31 @@ static bool is_dmesg(const struct pstore_entry *entry)
 	return strcmp(entry->type, "dmesg") == 0;
 }
 
+/*
+ * The log of a machine that was shut down, which printk.always_kmsg_dump has written: no
+ * crash. "Shutdown" since Linux commit 6d3cf962dd1a (in v5.8), the others before.
+ */
+static bool is_shutdown(const struct pstore_entry *entry)
+{
+	static const char *const reasons[] = { "Shutdown", "Restart", "Halt",
+					       "Poweroff" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		if (strcmp(entry->reason, reasons[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int panics_find(struct pstore_entries *entries, struct writings *writings,
 		       struct pstore_panics *ret, struct err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < entries->count; i++) {
-		if (is_dmesg(&entries->entries[i]))
+		if (is_shutdown(&entries->entries[i]))
+			ret->left++;
+		else if (is_dmesg(&entries->entries[i]))
 			r = writings_add(writings, &entries->entries[i], err);
 	}
 	for (size_t i = 0; r == 0 && i < writings->count; i++)
@@ -369,8 +397,10 @@ static bool has_record(const struct printk_log *log, const struct printk_record 
 bool pstore_panic_is_same(const struct printk_log *log, const struct printk_log *other)
 {
 	size_t seen = 0, same = 0;
+	// Of a short one no more can be asked than it has: that both end alike.
+	size_t limit = MIN((size_t)SAME_LINES, other->count);
 
-	for (size_t i = log->count; i > 0 && seen < SAME_LINES; i--) {
+	for (size_t i = log->count; i > 0 && seen < limit; i--) {
 		const struct printk_record *record = &log->records[i - 1];
 
 		if (record->ts_nsec == 0 || record->text_size == 0)

@@ -5,7 +5,8 @@
  * A kernel that dies writes its log from the end: "Panic#2 Part1" has the last lines,
  * Part2 what stands before them. All with one reason, one count and about one time are
  * one writing. An oops that becomes a panic is written twice, "Oops#1" and "Panic#2":
- * two writings, one crash.
+ * two writings, one crash. So may be the panic and the restart after it. What was written
+ * when the machine was shut down is none.
  */
 #ifndef ARCHIVE_PSTORE_PANIC_H
 #define ARCHIVE_PSTORE_PANIC_H
@@ -36,7 +37,7 @@ struct pstore_panic {
 struct pstore_panics {
 	struct pstore_panic *panics; /* by time */
 	size_t count;
-	size_t left; /* entries that belong to none: a console without a crash */
+	size_t left; /* entries that are of none: a shutdown, a console without a crash */
 };
 
 /* Fails only for memory. */

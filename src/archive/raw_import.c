@@ -112,7 +112,7 @@ static int import_record(const struct raw_import *import, const struct raw *raw,
 	if (r < 0)
 		return r;
 	when = meta.crash.capture_time ? (time_t)meta.crash.capture_time : time(NULL);
-	r = record_create_hidden(import->archive, when, &record, err);
+	r = record_create_hidden(import->archive, import->layout, when, &record, err);
 	if (r < 0)
 		return r;
 	record->crash = meta.crash;

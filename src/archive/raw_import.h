@@ -11,9 +11,11 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "record/record.h"
 
 struct raw_import {
 	const char *archive;
+	enum record_layout layout;
 	const char *device;
 	const struct log *log;
 	/* Makes a file of a flattened dump: @in is read from its start, @out is empty. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "record/part.h"
 
 #define REMOVED_END ".removed"
 
@@ -174,20 +175,26 @@ int removal_remove(const struct record *record, const struct log *log, struct er
 
 /* ---- leftovers ---- */
 
+static bool ends_with(const char *name, size_t length, const char *end)
+{
+	return length > strlen(end) && strcmp(name + length - strlen(end), end) == 0;
+}
+
 /* ".202611230042.new", ".202611230042-0.removed": nobody else names so. */
 static bool is_leftover(const char *name)
 {
 	size_t length = strlen(name);
+	char directory[NAME_MAX + 1];
 
 	if (name[0] != '.')
 		return false;
-	return (length > strlen(RECORD_HIDDEN_END) &&
-		strcmp(name + length - strlen(RECORD_HIDDEN_END), RECORD_HIDDEN_END) ==
-			0 &&
-		strspn(name + 1, "0123456789-") ==
-			length - 1 - strlen(RECORD_HIDDEN_END)) ||
-	       (length > strlen(REMOVED_END) &&
-		strcmp(name + length - strlen(REMOVED_END), REMOVED_END) == 0);
+	if (ends_with(name, length, REMOVED_END))
+		return true;
+	if (!ends_with(name, length, RECORD_HIDDEN_END))
+		return false;
+	snprintf(directory, sizeof(directory), "%.*s",
+		 (int)(length - 1 - strlen(RECORD_HIDDEN_END)), name + 1);
+	return part_directory_is_valid(directory);
 }
 
 void removal_sweep(const char *archive, const struct log *log)

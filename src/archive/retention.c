@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "archive/alike.h"
 #include "archive/removal.h"
 #include "record/history.h"
 
@@ -14,18 +15,53 @@ static bool is_counted(const struct record *record)
 	return !record->meta_reason[0];
 }
 
-/* Why this one stays whatever the limits say; NULL if it does not. */
-static const char *protection(const char *const *titles, size_t count, size_t i)
+/* Of each record of the archive what it has in common with those like it; NULL for one
+ * that is not counted. */
+struct keys {
+	struct alike alike;
+	const char **all;
+};
+
+static void keys_done(struct keys *keys)
 {
-	if (!titles[i])
+	alike_close(&keys->alike);
+	free(keys->all);
+}
+
+static int keys_open(const struct archive *archive, struct keys *ret, struct err *err)
+{
+	int r = alike_open(archive, &ret->alike, err);
+
+	if (r < 0)
+		return r;
+	ret->all = calloc(archive->count + 1, sizeof(*ret->all));
+	if (!ret->all)
+		return err_nomem(err);
+	for (size_t i = 0; i < archive->count; i++) {
+		if (is_counted(archive->records[i]))
+			ret->all[i] = ret->alike.signatures[i][0]
+					      ? ret->alike.signatures[i]
+					      : archive->records[i]->crash.title;
+	}
+	return 0;
+}
+
+/* Why this one stays whatever the limits say; NULL if it does not. */
+static const char *protection(const struct keys *keys, size_t count, size_t i)
+{
+	const char *key = keys->all[i];
+	bool has_signature = key == keys->alike.signatures[i];
+
+	if (!key)
 		return "another tool's, or without a meta.json that can be read";
-	if (!history_is_needed(titles, count, i))
+	if (!history_is_needed(keys->all, count, i))
 		return NULL;
 	for (size_t j = 0; j < i; j++) {
-		if (titles[j] && strcmp(titles[j], titles[i]) == 0)
-			return "the last of its title";
+		if (keys->all[j] && strcmp(keys->all[j], key) == 0)
+			return has_signature ? "the last of its signature"
+					     : "the last of its title";
 	}
-	return "the first of its title";
+	return has_signature ? "the first of its signature" : "the first of its title";
 }
 
 /* Of what is left while the oldest are looked at. */
@@ -64,13 +100,13 @@ static uint64_t free_bytes(const struct archive *archive)
 }
 
 static void choose(const struct archive *archive, const struct retention *retention,
-		   time_t now, const uint64_t *sizes, const char *const *titles,
+		   time_t now, const uint64_t *sizes, const struct keys *keys,
 		   struct left left, struct retention_plan *plan)
 {
 	for (size_t i = 0; i < archive->count; i++) {
 		struct retention_choice choice = { .record = archive->records[i],
 						   .size_bytes = sizes[i] };
-		const char *kept = protection(titles, archive->count, i);
+		const char *kept = protection(keys, archive->count, i);
 
 		if (!kept)
 			choice.why = reason(retention, choice.record, now, &left);
@@ -92,26 +128,30 @@ int retention_choose(const struct archive *archive, const struct retention *rete
 		     time_t now, struct retention_plan *ret, struct err *err)
 {
 	_cleanup_free uint64_t *sizes = calloc(archive->count + 1, sizeof(*sizes));
-	_cleanup_free const char **titles = calloc(archive->count + 1, sizeof(*titles));
+	_cleanup_(keys_done) struct keys keys = { 0 };
 	struct retention_plan plan = {
 		.choices = calloc(archive->count + 1, sizeof(*plan.choices)),
 		.kept = calloc(archive->count + 1, sizeof(*plan.kept)),
 	};
 	struct left left = { .free_bytes = free_bytes(archive) };
+	int r = 0;
 
-	if (!sizes || !titles || !plan.choices || !plan.kept) {
+	if (!sizes || !plan.choices || !plan.kept)
+		r = err_nomem(err);
+	if (r == 0)
+		r = keys_open(archive, &keys, err);
+	if (r < 0) {
 		retention_plan_done(&plan);
-		return err_nomem(err);
+		return r;
 	}
 	for (size_t i = 0; i < archive->count; i++) {
 		sizes[i] = removal_size(archive->records[i]);
 		if (!is_counted(archive->records[i]))
 			continue;
-		titles[i] = archive->records[i]->crash.title;
 		left.bytes += sizes[i];
 		left.count++;
 	}
-	choose(archive, retention, now, sizes, titles, left, &plan);
+	choose(archive, retention, now, sizes, &keys, left, &plan);
 	*ret = plan;
 	return 0;
 }

@@ -3,9 +3,10 @@
  * Which records go when there are too many, too old or too large ones, or the disk has
  * not enough room for the next: the oldest first.
  *
- * Never the newest, and never the first and the last of a title: the one tells when it
- * began, the other that it goes on. Records that other tools wrote, or of which meta.json
- * can't be read, are neither counted nor removed. So more may stay than a limit says.
+ * Never the newest, and never the first and the last of a signature (of a title, where a
+ * crash has none): the one tells when it began, the other that it goes on. Records that
+ * other tools wrote, or of which meta.json can't be read, are neither counted nor
+ * removed. So more may stay than a limit says.
  */
 #ifndef ARCHIVE_RETENTION_H
 #define ARCHIVE_RETENTION_H

@@ -117,15 +117,11 @@ int fd_publish(int fd, int dirfd, const char *temporary, const char *name,
 	return 0;
 }
 
-int file_read(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_size,
-	      struct err *err)
+int fd_read_to_end(int fd, size_t limit, char **ret, size_t *ret_size, struct err *err)
 {
-	_cleanup_fd int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	_cleanup_free char *data = NULL;
 	size_t size = 0, capacity = 0;
 
-	if (fd < 0)
-		return err_os(err, errno, "unable to open '%s'", path);
 	for (;;) {
 		ssize_t n;
 
@@ -142,19 +138,30 @@ int file_read(int dirfd, const char *path, size_t limit, char **ret, size_t *ret
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_os(err, errno, "unable to read '%s'", path);
+			return err_os(err, errno, "unable to read");
 		if (n == 0)
 			break;
 		size += (size_t)n;
 		if (size > limit)
-			return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes",
-				       path, limit);
+			return err_set(err, ERR_LIMIT, "larger than %zu bytes", limit);
 	}
 	data[size] = '\0';
 	*ret = take_ptr(data);
 	if (ret_size)
 		*ret_size = size;
 	return 0;
+}
+
+int file_read(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_size,
+	      struct err *err)
+{
+	_cleanup_fd int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return err_os(err, errno, "unable to open '%s'", path);
+	r = fd_read_to_end(fd, limit, ret, ret_size, err);
+	return r < 0 ? err_in(err, r, "'%s'", path) : 0;
 }
 
 int file_read_line(int dirfd, const char *path, char *ret, size_t size, struct err *err)

@@ -32,6 +32,7 @@ int fd_publish(int fd, int dirfd, const char *temporary, const char *name,
  * A whole file into memory, with a NUL behind it that is not counted in @ret_size (may be
  * NULL). Works on /proc and /sys, whose sizes say nothing. ERR_LIMIT past @limit bytes.
  */
+int fd_read_to_end(int fd, size_t limit, char **ret, size_t *ret_size, struct err *err);
 int file_read(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_size,
 	      struct err *err);
 

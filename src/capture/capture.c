@@ -230,7 +230,7 @@ static int target_record(const struct capture *capture, const char *archive,
 	// The record is named in the local time of the system that died.
 	if (orders->time_zone[0])
 		setenv("TZ", orders->time_zone, 1);
-	r = record_create(archive, time(NULL), &record, err);
+	r = record_create_as(archive, orders->layout, time(NULL), &record, err);
 	if (r < 0)
 		return r;
 	snprintf(record->crash.source, sizeof(record->crash.source), "kdump");

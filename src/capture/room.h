@@ -3,8 +3,8 @@
  * Room for a dump, before it is written: old crashes lose their dumps, the oldest first,
  * until the file system has as much free as the new one may take. Only those that
  * retention would let go as a whole (record/history.h: never the first and the last of a
- * title, so never the only one); and only their dumps: what they tell in dmesg, report
- * and mini dump is small, and stays. Their meta.json says why the dump is gone.
+ * signature, so never the only one); and only their dumps: what they tell in dmesg,
+ * report and mini dump is small, and stays. Their meta.json says why the dump is gone.
  */
 #ifndef CAPTURE_ROOM_H
 #define CAPTURE_ROOM_H

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 
 #include "archive/archive.h"
+#include "base/trust.h"
+#include "record/field.h"
 #include "record/record.h"
 
 #define OPTIONS_MAX 32
@@ -31,6 +33,17 @@ static const struct option common_options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 };
 
+#define MESSAGE_MAX 8192
+
+/* A message quotes paths and texts that others made: none of it may steer a terminal. */
+static void say(const struct cli *cli, const char *prefix, const char *message)
+{
+	char clean[MESSAGE_MAX];
+
+	field_clean(message, clean, sizeof(clean));
+	fprintf(stderr, "%s: %s%s\n", cli->program, prefix, clean);
+}
+
 static void write_log(void *context, enum log_level level, const char *message)
 {
 	static const char *const prefixes[] = {
@@ -43,7 +56,7 @@ static void write_log(void *context, enum log_level level, const char *message)
 
 	if (level == LOG_LEVEL_DEBUG && !cli->verbose)
 		return;
-	fprintf(stderr, "%s: %s%s\n", cli->program, prefixes[level], message);
+	say(cli, prefixes[level], message);
 }
 
 struct log cli_log(struct cli *cli)
@@ -78,6 +91,17 @@ static int load_config(struct cli *cli)
 		err_os(&err, errno, "unable to read '%s'", path);
 		cli_failed(cli, &err);
 		return CLI_FAILED;
+	}
+	// What one may write that all may change decides what root runs: notify, hooks,
+	// the crash kernel's image. One that was named is the caller's business.
+	if (!cli->config_path && geteuid() == 0 && access(path, F_OK) == 0 &&
+	    trust_path(path, &err) < 0) {
+		log_warning(&cli->log,
+			    "'%s' is not used, the defaults are: %s; make it root's "
+			    "alone: chown root, chmod go-w",
+			    path, err_text(&err));
+		config_init(&cli->config);
+		return -1;
 	}
 	r = config_load(&cli->config, path, &cli->log, &err);
 	if (r == 0)
@@ -180,19 +204,20 @@ int cli_take_root(struct cli *cli, const char *path, char ret_root[static PATH_M
 
 int cli_failed(const struct cli *cli, const struct err *err)
 {
-	fprintf(stderr, "%s: %s\n", cli->program, err_text(err));
+	say(cli, "", err_text(err));
 	return EXIT_FAILED;
 }
 
 int cli_usage(const struct cli *cli, const char *fmt, ...)
 {
+	char message[MESSAGE_MAX];
 	va_list ap;
 
-	fprintf(stderr, "%s: ", cli->program);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "\nTry '%s --help'.\n", cli->program);
+	say(cli, "", message);
+	fprintf(stderr, "Try '%s --help'.\n", cli->program);
 	return EXIT_USAGE;
 }
 

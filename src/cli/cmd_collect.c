@@ -138,6 +138,7 @@ static bool collect_source(struct cli *cli, const char *source, bool keep_source
 {
 	const struct pstore_options options = {
 		.archive = cli->config.archive,
+		.layout = cli->config.layout,
 		.source = source,
 		.keep_source = keep_source,
 		.depth = depth,
@@ -260,6 +261,7 @@ static bool collect_raw(struct cli *cli, struct collected *c)
 	for (uint32_t i = 0; i < cli->config.target_count; i++) {
 		const char *name = cli->config.targets[i];
 		struct raw_import import = { .archive = cli->config.archive,
+					     .layout = cli->config.layout,
 					     .device = name + 4,
 					     .log = &cli->log,
 					     .unflatten = collect_unflatten };

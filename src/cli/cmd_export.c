@@ -6,6 +6,7 @@
 #include "archive/archive.h"
 #include "archive/bundle.h"
 #include "cli/cli.h"
+#include "record/field.h"
 
 enum {
 	OPTION_WITH_DUMP = 1000,
@@ -17,7 +18,7 @@ static int export_write(struct cli *cli, const char *crash, const char *path,
 	_cleanup_archive struct archive archive = { 0 };
 	_cleanup_record struct record *record = NULL;
 	struct bundle_result result = { 0 };
-	char size[32];
+	char size[32], to[PATH_MAX], from[PATH_MAX];
 	int r = archive_open(cli->config.archive, &cli->log, &archive, err);
 
 	if (r == 0)
@@ -27,8 +28,9 @@ static int export_write(struct cli *cli, const char *crash, const char *path,
 	if (r < 0)
 		return r;
 	cli_format_size(result.size_bytes, size, sizeof(size));
-	printf("%s: %zu files of '%s', %s\n", path, result.file_count, record->path,
-	       size);
+	field_clean(path, to, sizeof(to));
+	field_clean(record->path, from, sizeof(from));
+	printf("%s: %zu files of '%s', %s\n", to, result.file_count, from, size);
 	if (result.left_dump)
 		fprintf(stderr, "the dump is not in it: --with-dump takes it along\n");
 	return 0;

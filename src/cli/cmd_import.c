@@ -98,6 +98,7 @@ static int import_run(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "nothing to import was named");
 	if (!options.archive)
 		options.archive = cli->config.archive;
+	options.layout = cli->config.layout;
 	options.log = &cli->log;
 	options.context = crashes = cli->json ? json_array() : NULL;
 	if (archive_lock(options.archive, &lock, &err) < 0)

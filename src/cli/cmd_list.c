@@ -2,27 +2,23 @@
 /*
  * epitaph list: one line a crash, the newest last, where the eye is. On a narrow terminal
  * the time goes (the record's name tells it as well), then the number of crashes alike,
- * then the cause is cut.
+ * then the cause is cut. --seen: list_seen.c.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "archive/alike.h"
 #include "archive/archive.h"
+#include "cli/cell.h"
 #include "cli/cli.h"
+#include "cli/list_seen.h"
 #include "record/field.h"
 #include "record/meta.h"
 
-#define LIST_SCHEMA_VERSION 1
-
 #define LIST_NAME_MAX	 40
 #define LIST_KERNEL_MAX	 32
-#define LIST_TIME_WIDTH	 16
 #define LIST_PARTS_WIDTH 5
 #define LIST_SIZE_WIDTH	 10
 #define LIST_ALIKE_WIDTH 5
@@ -59,76 +55,12 @@ static uint64_t list_size(const struct record *record)
 	return total;
 }
 
-static void list_format_time(const struct record *record, char *ret, size_t size)
-{
-	time_t when = (time_t)archive_record_time(record);
-	struct tm tm;
-
-	if (when <= 0 || !localtime_r(&when, &tm) ||
-	    strftime(ret, size, "%Y-%m-%d %H:%M", &tm) == 0)
-		snprintf(ret, size, "-");
-}
-
-static void list_format_cause(const struct record *record, char *ret, size_t size)
-{
-	const struct record_crash *crash = &record->crash;
-
-	if (crash->cause[0] || crash->title[0])
-		snprintf(ret, size, "%s", crash->cause[0] ? crash->cause : crash->title);
-	else
-		snprintf(ret, size, "unknown%s%s", record->meta_reason[0] ? ": " : "",
-			 record->meta_reason);
-}
-
 /* ---- the table ---- */
-
-/* Columns of a clean text, as most terminals count: one a character. */
-static size_t list_width(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
-	return width;
-}
-
-/* @text cut to @max columns (0: not at all), padded to @pad, without control characters.
- */
-static void list_print_cell(const char *text, size_t pad, size_t max)
-{
-	char clean[512];
-	size_t width, end = 0;
-
-	field_clean(text, clean, sizeof(clean));
-	width = list_width(clean);
-	if (max > 0 && width > max) {
-		for (width = 0; width < max || ((unsigned char)clean[end] & 0xc0) == 0x80;
-		     end++)
-			width += ((unsigned char)clean[end] & 0xc0) != 0x80;
-		clean[end] = '\0';
-	}
-	printf("%s", clean);
-	while (width++ < pad)
-		putchar(' ');
-}
 
 struct layout {
 	size_t name, kernel, cause; /* columns; 0: as many as it takes */
 	bool has_time, has_alike;
 };
-
-/* 0 where lines may be of any length: not a terminal, and $COLUMNS does not say. */
-static size_t list_terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size = { 0 };
-
-	if (columns && atoi(columns) > 0)
-		return (size_t)atoi(columns);
-	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
-		return size.ws_col;
-	return 0;
-}
 
 static struct layout list_make_layout(const struct archive *archive, size_t first)
 {
@@ -136,25 +68,25 @@ static struct layout list_make_layout(const struct archive *archive, size_t firs
 				 .kernel = strlen("KERNEL"),
 				 .has_time = true,
 				 .has_alike = true };
-	size_t terminal = list_terminal_width();
+	size_t terminal = cell_terminal_width();
 	size_t used;
 
 	for (size_t i = first; i < archive->count; i++) {
 		const struct record *record = archive->records[i];
 
-		layout.name = MAX(layout.name, list_width(archive_record_name(record)));
+		layout.name = MAX(layout.name, cell_width(archive_record_name(record)));
 		layout.kernel =
-			MAX(layout.kernel, list_width(record->crash.kernel_release));
+			MAX(layout.kernel, cell_width(record->crash.kernel_release));
 	}
 	layout.name = MIN(layout.name, LIST_NAME_MAX);
 	layout.kernel = MIN(layout.kernel, LIST_KERNEL_MAX);
 	if (terminal == 0)
 		return layout;
-	used = layout.name + 2 + LIST_TIME_WIDTH + 2 + LIST_PARTS_WIDTH + 2 +
+	used = layout.name + 2 + CELL_TIME_WIDTH + 2 + LIST_PARTS_WIDTH + 2 +
 	       LIST_SIZE_WIDTH + 2 + layout.kernel + 2 + LIST_ALIKE_WIDTH + 2;
 	layout.has_time = used + LIST_CAUSE_MIN <= terminal;
 	if (!layout.has_time)
-		used -= LIST_TIME_WIDTH + 2;
+		used -= CELL_TIME_WIDTH + 2;
 	layout.has_alike = used + LIST_CAUSE_MIN <= terminal;
 	if (!layout.has_alike)
 		used -= LIST_ALIKE_WIDTH + 2;
@@ -167,15 +99,15 @@ static void list_print_row(const struct layout *layout, const char *name,
 			   const char *when, const char *parts, const char *size,
 			   const char *kernel, const char *same, const char *cause)
 {
-	list_print_cell(name, layout->name + 2, layout->name);
+	cell_print(name, layout->name + 2, layout->name);
 	if (layout->has_time)
-		list_print_cell(when, LIST_TIME_WIDTH + 2, 0);
-	list_print_cell(parts, LIST_PARTS_WIDTH + 2, 0);
+		cell_print(when, CELL_TIME_WIDTH + 2, 0);
+	cell_print(parts, LIST_PARTS_WIDTH + 2, 0);
 	printf("%*s  ", LIST_SIZE_WIDTH, size);
-	list_print_cell(kernel, layout->kernel + 2, layout->kernel);
+	cell_print(kernel, layout->kernel + 2, layout->kernel);
 	if (layout->has_alike)
 		printf("%*s  ", LIST_ALIKE_WIDTH, same);
-	list_print_cell(cause, 0, layout->cause);
+	cell_print(cause, 0, layout->cause);
 	putchar('\n');
 }
 
@@ -192,10 +124,10 @@ static void list_print(const struct archive *archive, const struct alike *alike,
 		char when[32], parts[5], size[32], cause[512], same[24] = "-";
 		size_t count = alike_count(alike, i);
 
-		list_format_time(record, when, sizeof(when));
+		cell_format_time(archive_record_time(record), when, sizeof(when));
 		list_format_parts(record, parts);
 		cli_format_size(list_size(record), size, sizeof(size));
-		list_format_cause(record, cause, sizeof(cause));
+		list_cause(record, cause, sizeof(cause));
 		if (count)
 			snprintf(same, sizeof(same), "%zu", count);
 		list_print_row(&layout, archive_record_name(record), when, parts, size,
@@ -263,6 +195,10 @@ static int list_print_json(const struct archive *archive, const struct alike *al
 
 /* ---- the command ---- */
 
+enum {
+	OPTION_SEEN = 1000,
+};
+
 static bool list_parse_count(const char *text, size_t *ret)
 {
 	unsigned long value;
@@ -276,22 +212,38 @@ static bool list_parse_count(const char *text, size_t *ret)
 	return true;
 }
 
+static int list_all(struct cli *cli, const struct archive *archive,
+		    const struct alike *alike, size_t first)
+{
+	struct err err = { 0 };
+
+	if (!cli->json) {
+		list_print(archive, alike, first);
+		return EXIT_DONE;
+	}
+	return list_print_json(archive, alike, first, &err) < 0 ? cli_failed(cli, &err)
+								: EXIT_DONE;
+}
+
 static int list_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "last", required_argument, NULL, 'n' },
+		{ "seen", no_argument, NULL, OPTION_SEEN },
 		{ 0 },
 	};
 	_cleanup_archive struct archive archive = { 0 };
 	_cleanup_alike struct alike alike = { 0 };
 	struct err err = { 0 };
-	size_t count = SIZE_MAX, first;
+	size_t count = SIZE_MAX;
+	bool is_seen = false;
 	int option, r;
 
 	while ((option = cli_option(cli, &cmd_list, argc, argv, "n:", options)) != -1) {
-		if (option != 'n')
+		if (option != 'n' && option != OPTION_SEEN)
 			return cli_exit(option);
-		if (!list_parse_count(optarg, &count))
+		is_seen = is_seen || option == OPTION_SEEN;
+		if (option == 'n' && !list_parse_count(optarg, &count))
 			return cli_usage(cli, "'%s' is no number of crashes", optarg);
 	}
 	if (optind < argc)
@@ -301,24 +253,22 @@ static int list_run(struct cli *cli, int argc, char **argv)
 		r = alike_open(&archive, &alike, &err);
 	if (r < 0)
 		return cli_failed(cli, &err);
-	first = archive.count - MIN(count, archive.count);
-	if (cli->json) {
-		r = list_print_json(&archive, &alike, first, &err);
-		if (r < 0)
-			return cli_failed(cli, &err);
-	} else if (archive.count == 0) {
+	if (archive.count == 0 && !cli->json) {
 		fprintf(stderr, "no crashes in '%s'\n", archive.path);
-	} else {
-		list_print(&archive, &alike, first);
+		return EXIT_DONE;
 	}
-	return EXIT_DONE;
+	return is_seen ? list_seen(cli, &alike, count)
+		       : list_all(cli, &archive, &alike,
+				  archive.count - MIN(count, archive.count));
 }
 
 const struct command cmd_list = {
 	.name = "list",
 	.arguments = "[OPTION...]",
 	.summary = "one line for each crash that is kept, the newest last",
-	.options = "  -n, --last N         only the last N\n",
+	.options =
+		"  -n, --last N         only the last N\n"
+		"      --seen           one line for all that are alike: how often, since when\n",
 	.has_json = true,
 	.run = list_run,
 };

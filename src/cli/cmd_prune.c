@@ -59,12 +59,12 @@ static int prune_print_json(const struct retention_plan *plan, const char *archi
 static void prune_print_choices(const struct retention_choice *choices, size_t count,
 				const char *what)
 {
-	char size[32];
+	char size[32], path[PATH_MAX];
 
 	for (size_t i = 0; i < count; i++) {
 		cli_format_size(choices[i].size_bytes, size, sizeof(size));
-		printf("%s %s (%s): %s\n", what, choices[i].record->path, size,
-		       choices[i].why);
+		field_clean(choices[i].record->path, path, sizeof(path));
+		printf("%s %s (%s): %s\n", what, path, size, choices[i].why);
 	}
 }
 

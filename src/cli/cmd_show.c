@@ -21,6 +21,14 @@
 #include "record/field.h"
 #include "record/meta.h"
 
+static void add_path(struct text *ret, const char *directory, const char *file)
+{
+	char clean[PATH_MAX];
+
+	field_clean(directory, clean, sizeof(clean));
+	text_add(ret, "  %s/%s", clean, file);
+}
+
 static void format_file(const struct record *record, enum record_part which,
 			struct text *ret)
 {
@@ -34,7 +42,7 @@ static void format_file(const struct record *record, enum record_part which,
 		 record_state_name(part->state),
 		 part->state == RECORD_ABSENT ? "" : size);
 	if (part->state != RECORD_ABSENT)
-		text_add(ret, "  %s/%s", record->path, part->file);
+		add_path(ret, record->path, part->file);
 	text_add(ret, "\n");
 	if (part->reason[0])
 		text_add(ret, "              %s\n", part->reason);
@@ -44,7 +52,7 @@ static void format_files(const struct crash *crash, enum crash_source source,
 			 struct text *ret)
 {
 	const struct record *record = crash->record;
-	char size[32];
+	char size[32], path[PATH_MAX];
 
 	for (int i = 0; record && i < RECORD_PART_COUNT; i++)
 		format_file(record, (enum record_part)i, ret);
@@ -52,9 +60,10 @@ static void format_files(const struct crash *crash, enum crash_source source,
 		text_add(ret, "  meta.json says nothing: %s\n", record->meta_reason);
 	if (!record) {
 		cli_format_size(image_info(crash->image)->file_size, size, sizeof(size));
+		field_clean(crash->dump_path, path, sizeof(path));
 		text_add(ret, "  %-11s %-8s %10s  %s\n", "dump",
 			 image_info(crash->image)->is_incomplete ? "partial" : "complete",
-			 size, crash->dump_path);
+			 size, path);
 	}
 	if (source != CRASH_SOURCE_DUMP)
 		text_add(ret, "  This is from %s: %s\n", crash_source_name(source),

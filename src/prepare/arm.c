@@ -175,6 +175,7 @@ static void plan_orders(struct arm_plan *plan, const struct config *config,
 
 	orders->mode = config->mode;
 	orders->end = config->end;
+	orders->layout = config->layout;
 	for (size_t i = 0; i < plan->target_count; i++)
 		orders->targets[i] = plan->targets[i].where;
 	orders->target_count = plan->target_count;

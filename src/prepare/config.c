@@ -10,6 +10,7 @@
 
 #include "base/size.h"
 #include "base/text.h"
+#include "record/part.h"
 
 #define CONFIG_PANIC_MAX_S   (24 * 3600)
 #define CONFIG_KEEP_MAX	     100000
@@ -25,6 +26,7 @@ enum value_type {
 	VALUE_INT,
 	VALUE_MODE,
 	VALUE_END,
+	VALUE_LAYOUT,
 	VALUE_CODEC,
 	VALUE_TARGET, /* given again: one more */
 };
@@ -44,6 +46,7 @@ struct config_key {
 
 static const struct config_key config_keys[] = {
 	{ "archive", "path", VALUE_PATH, STRING(archive) },
+	{ "archive", "layout", VALUE_LAYOUT, AT(layout) },
 	{ "archive", "panic_log", VALUE_PATH_EMPTY, STRING(panic_log) },
 	{ "archive", "syslog", VALUE_BOOL, AT(syslog) },
 	{ "archive", "motd", VALUE_PATH_EMPTY, STRING(motd) },
@@ -288,6 +291,9 @@ static int value_set(const struct config_key *key, const char *text,
 		r = orders_end_parse(text, at, NULL);
 		return r < 0 ? err_set(err, r, "is not one of reboot, poweroff, halt")
 			     : 0;
+	case VALUE_LAYOUT:
+		r = part_layout_parse(text, at, NULL);
+		return r < 0 ? err_set(err, r, "is not one of debian, redhat") : 0;
 	case VALUE_CODEC:
 		return value_codec(text, config, err);
 	case VALUE_TARGET:

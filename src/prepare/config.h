@@ -20,20 +20,21 @@
 #define CONFIG_TARGETS_MAX (ORDERS_TARGETS_MAX - 1)
 
 struct config {
-	char archive[PATH_MAX];	  /* [archive] path = /var/crash */
-	char panic_log[PATH_MAX]; /* [archive] panic_log = (empty: none) */
-	bool syslog;		  /* [archive] syslog = yes */
-	char motd[PATH_MAX];	  /* [archive] motd = /run/motd.d/epitaph */
-	char mail_to[512];	  /* [archive] mail_to = (empty: nobody) */
-	char notify[PATH_MAX];	  /* [archive] notify = (empty: nothing) */
-	bool collect_pstore;	  /* [archive] collect_pstore = yes */
-	uint32_t keep;		  /* [archive] keep = 0: any number */
-	uint32_t keep_days;	  /* [archive] keep_days = 0: any age */
-	uint64_t keep_size_bytes; /* [archive] keep_size = 0: any size */
-	uint64_t keep_free_bytes; /* [archive] keep_free = 0: any space */
-	enum orders_mode mode;	  /* [capture] mode = full | dmesg */
-	enum orders_end end;	  /* [capture] end = reboot | poweroff | halt */
-	int dump_level;		  /* [capture] level = 31 */
+	char archive[PATH_MAX];	   /* [archive] path = /var/crash */
+	enum record_layout layout; /* [archive] layout = debian */
+	char panic_log[PATH_MAX];  /* [archive] panic_log = (empty: none) */
+	bool syslog;		   /* [archive] syslog = yes */
+	char motd[PATH_MAX];	   /* [archive] motd = /run/motd.d/epitaph */
+	char mail_to[512];	   /* [archive] mail_to = (empty: nobody) */
+	char notify[PATH_MAX];	   /* [archive] notify = (empty: nothing) */
+	bool collect_pstore;	   /* [archive] collect_pstore = yes */
+	uint32_t keep;		   /* [archive] keep = 0: any number */
+	uint32_t keep_days;	   /* [archive] keep_days = 0: any age */
+	uint64_t keep_size_bytes;  /* [archive] keep_size = 0: any size */
+	uint64_t keep_free_bytes;  /* [archive] keep_free = 0: any space */
+	enum orders_mode mode;	   /* [capture] mode = full | dmesg */
+	enum orders_end end;	   /* [capture] end = reboot | poweroff | halt */
+	int dump_level;		   /* [capture] level = 31 */
 	char codec[16]; /* [capture] codec = zstd[:N] | zlib | lzo | snappy | none */
 	int codec_level;
 	/* [capture] target = PATH or raw:DEVICE: after [archive] path; may be repeated */

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/trust.h"
 #include "record/part.h"
 
 #define HISTORY_ENTRIES_MAX 65536
@@ -25,6 +27,15 @@ static int crash_compare(const void *a, const void *b)
 				  : strcmp(x->name, y->name);
 }
 
+/* What a name says of the time, in a form that can be compared within one layout. */
+static const char *name_stamp(const char *name)
+{
+	const char *stamp = name;
+
+	part_name_is_plain(name, &stamp);
+	return stamp;
+}
+
 /* Into the place of the one with the smallest name, where there is no place left. */
 static void history_take_name(struct history *history, const char *name)
 {
@@ -34,11 +45,12 @@ static void history_take_name(struct history *history, const char *name)
 		smallest = history->count++;
 	} else {
 		for (size_t i = 1; i < history->count; i++) {
-			if (strcmp(history->crashes[i].name,
-				   history->crashes[smallest].name) < 0)
+			if (strcmp(name_stamp(history->crashes[i].name),
+				   name_stamp(history->crashes[smallest].name)) < 0)
 				smallest = i;
 		}
-		if (strcmp(name, history->crashes[smallest].name) <= 0)
+		if (strcmp(name_stamp(name),
+			   name_stamp(history->crashes[smallest].name)) <= 0)
 			return;
 	}
 	snprintf(history->crashes[smallest].name, sizeof(history->crashes[smallest].name),
@@ -57,7 +69,9 @@ static int history_names(const char *archive, const char *but, struct history *h
 	if (!dir)
 		return err_os(err, errno, "unable to open '%s'", archive);
 	while ((errno = 0, entry = readdir(dir)) && seen++ < HISTORY_ENTRIES_MAX) {
-		if (part_stamp_is_valid(entry->d_name) && strcmp(entry->d_name, but) != 0)
+		if (part_directory_is_valid(entry->d_name) &&
+		    strlen(entry->d_name) < sizeof(history->crashes[0].name) &&
+		    strcmp(entry->d_name, but) != 0)
 			history_take_name(history, entry->d_name);
 	}
 	return errno ? err_os(err, errno, "unable to read '%s'", archive) : 0;
@@ -68,12 +82,17 @@ static bool crash_read(const char *archive, struct history_crash *crash)
 {
 	_cleanup_record struct record *record = NULL;
 	char path[PATH_MAX];
+	struct stat st;
 
 	if (snprintf(path, sizeof(path), "%s/%s", archive, crash->name) >=
 		    (int)sizeof(path) ||
 	    record_open(path, &record, NULL) < 0 || record->meta_reason[0])
 		return false;
-	snprintf(crash->title, sizeof(crash->title), "%s", record->crash.title);
+	// Others may write to the archive, and not pretend that the machine crashes again
+	// and again.
+	if (fstat(record->dirfd, &st) < 0 || !trust_stat(&st))
+		return false;
+	snprintf(crash->key, sizeof(crash->key), "%s", history_key(&record->crash));
 	crash->time = record->crash.capture_time;
 	crash->is_kdump = strcmp(record->crash.source, "kdump") == 0;
 	crash->has_dump = record->parts[RECORD_DUMP].state != RECORD_ABSENT;
@@ -122,31 +141,34 @@ size_t history_count(const struct history *history, int64_t from, int64_t to)
 	return count;
 }
 
-static bool has_title(const char *const *titles, size_t from, size_t to,
-		      const char *title)
+const char *history_key(const struct record_crash *crash)
+{
+	return crash->signature[0] ? crash->signature : crash->title;
+}
+
+static bool has_key(const char *const *keys, size_t from, size_t to, const char *key)
 {
 	for (size_t i = from; i < to; i++) {
-		if (titles[i] && strcmp(titles[i], title) == 0)
+		if (keys[i] && strcmp(keys[i], key) == 0)
 			return true;
 	}
 	return false;
 }
 
-bool history_is_needed(const char *const *titles, size_t count, size_t i)
+bool history_is_needed(const char *const *keys, size_t count, size_t i)
 {
-	return !has_title(titles, 0, i, titles[i]) ||
-	       !has_title(titles, i + 1, count, titles[i]);
+	return !has_key(keys, 0, i, keys[i]) || !has_key(keys, i + 1, count, keys[i]);
 }
 
 size_t history_spare(const struct history *history, size_t from)
 {
-	const char *titles[HISTORY_MAX];
+	const char *keys[HISTORY_MAX];
 
 	for (size_t i = 0; i < history->count; i++)
-		titles[i] = history->crashes[i].title;
+		keys[i] = history->crashes[i].key;
 	for (size_t i = from; i < history->count; i++) {
 		if (history->crashes[i].has_dump &&
-		    !history_is_needed(titles, history->count, i))
+		    !history_is_needed(keys, history->count, i))
 			return i;
 	}
 	return history->count;

@@ -20,8 +20,8 @@
 
 struct history_crash {
 	char name[32]; /* of its directory */
-	char title[160];
-	int64_t time; /* of the capture, unix seconds */
+	char key[160]; /* history_key() */
+	int64_t time;  /* of the capture, unix seconds */
 	bool is_kdump;
 	bool has_dump; /* whole or cut */
 };
@@ -40,12 +40,15 @@ void history_done(struct history *history);
 /* How many crash kernels have begun a record in [@from, @to]. */
 size_t history_count(const struct history *history, int64_t from, int64_t to);
 
+/* The same for equal crashes: the signature; of a crash without one, the title. */
+const char *history_key(const struct record_crash *crash);
+
 /*
- * Must @titles[i] stay? The first and the last of each title do: the one tells when it
- * began, the other that it goes on; and so the newest of all. Oldest first; NULL for one
- * that is not counted.
+ * Must @keys[i] stay? The first and the last of each key do: the one tells when it began,
+ * the other that it goes on; and so the newest of all. Oldest first; NULL for one that is
+ * not counted.
  */
-bool history_is_needed(const char *const *titles, size_t count, size_t i);
+bool history_is_needed(const char *const *keys, size_t count, size_t i);
 
 /* The oldest crash from @from on that has a dump and whose dump is not needed; count if
  * none. */

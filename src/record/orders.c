@@ -7,6 +7,7 @@
 
 #include "record/field.h"
 #include "record/orders_device.h"
+#include "record/part.h"
 
 /* Of zstd, whose range is the widest: negative levels are its fast ones. */
 #define ORDERS_CODEC_LEVEL_MIN (-100)
@@ -184,6 +185,8 @@ static int orders_to_json(const struct orders *orders, json_t *root)
 	r |= json_object_set_new(root, "mode",
 				 json_string(orders_mode_name(orders->mode)));
 	r |= json_object_set_new(root, "end", json_string(orders_end_name(orders->end)));
+	r |= json_object_set_new(root, "layout",
+				 json_string(part_layout_name(orders->layout)));
 	r |= json_object_set_new(root, "targets", orders_targets_json(orders));
 	r |= json_object_set_new(root, "devices", orders_devices_json(orders));
 	r |= json_object_set_new(root, "dump", dump); // takes it, even when it fails
@@ -446,7 +449,7 @@ static int orders_parse_numbers(const json_t *root, struct orders *ret, struct e
 
 static int orders_parse_root(const json_t *root, struct orders *ret, struct err *err)
 {
-	char mode[16], end[16];
+	char mode[16], end[16], layout[16];
 	uint32_t version = 0;
 	int r = orders_parse_u32(root, "schema_version", 1, INT32_MAX, &version, err);
 
@@ -457,6 +460,7 @@ static int orders_parse_root(const json_t *root, struct orders *ret, struct err 
 			       version, ORDERS_SCHEMA_VERSION);
 	snprintf(mode, sizeof(mode), "%s", orders_mode_name(ret->mode));
 	snprintf(end, sizeof(end), "%s", orders_end_name(ret->end));
+	snprintf(layout, sizeof(layout), "%s", part_layout_name(ret->layout));
 	if (r == 0)
 		r = field_string(root, "mode", true, mode, sizeof(mode), err);
 	if (r == 0)
@@ -465,6 +469,10 @@ static int orders_parse_root(const json_t *root, struct orders *ret, struct err 
 		r = field_string(root, "end", true, end, sizeof(end), err);
 	if (r == 0)
 		r = orders_end_parse(end, &ret->end, err);
+	if (r == 0)
+		r = field_string(root, "layout", true, layout, sizeof(layout), err);
+	if (r == 0)
+		r = part_layout_parse(layout, &ret->layout, err);
 	if (r == 0)
 		r = field_string(root, "host", false, ret->host, sizeof(ret->host), err);
 	if (r == 0)

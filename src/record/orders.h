@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "record/record.h"
 
 #define ORDERS_PATH	      "/etc/epitaph/orders.json"
 #define ORDERS_SCHEMA_VERSION 2
@@ -95,6 +96,7 @@ enum orders_step {
 struct orders {
 	enum orders_mode mode;
 	enum orders_end end;
+	enum record_layout layout;			  /* of the record's names */
 	struct orders_target targets[ORDERS_TARGETS_MAX]; /* the next when one fails */
 	size_t target_count;
 	struct orders_device devices[ORDERS_DEVICES_MAX]; /* each after what it lies on */

@@ -122,6 +122,67 @@ bool part_name_is_plain(const char *name, const char **ret_stamp)
 	return true;
 }
 
+/* ---- layouts ---- */
+
+static const char *const layout_names[] = { "debian", "redhat" };
+
+/* kdump-utils puts the address of the machine there: of one that saved to itself, this.
+ */
+#define PART_HOST "127.0.0.1-"
+
+const char *part_layout_name(enum record_layout layout)
+{
+	return (size_t)layout < ARRAY_SIZE(layout_names) ? layout_names[layout]
+							 : "unknown";
+}
+
+int part_layout_parse(const char *name, enum record_layout *ret, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(layout_names); i++) {
+		if (strcmp(layout_names[i], name) == 0) {
+			*ret = (enum record_layout)i;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_INVALID,
+		       "the layout '%.64s' is not one of debian, redhat", name);
+}
+
+void part_make_stamp(enum record_layout layout, time_t when,
+		     char ret[static PART_STAMP_SIZE])
+{
+	struct tm tm;
+
+	tzset();
+	if (!localtime_r(&when, &tm) || tm.tm_year + 1900 < 0 ||
+	    tm.tm_year + 1900 > 9999) {
+		when = 0;
+		gmtime_r(&when, &tm);
+	}
+	if (layout == RECORD_REDHAT)
+		snprintf(ret, PART_STAMP_SIZE, "%04d-%02d-%02d-%02d:%02d:%02d",
+			 (tm.tm_year + 1900) % 10000, (tm.tm_mon + 1) % 100,
+			 tm.tm_mday % 100, tm.tm_hour % 100, tm.tm_min % 100,
+			 tm.tm_sec % 100);
+	else
+		snprintf(ret, PART_STAMP_SIZE, "%04d%02d%02d%02d%02d",
+			 (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday,
+			 tm.tm_hour, tm.tm_min);
+}
+
+void part_directory_name(const char *stamp, char ret[static PART_DIRECTORY_SIZE])
+{
+	snprintf(ret, PART_DIRECTORY_SIZE, "%s%.31s",
+		 part_name_is_plain(stamp, NULL) ? PART_HOST : "", stamp);
+}
+
+bool part_directory_is_valid(const char *name)
+{
+	return part_stamp_is_valid(name) || part_name_is_plain(name, NULL);
+}
+
+/* ---- names of files ---- */
+
 static void part_make_name(const char *base, const char *stamp, const char *ending,
 			   char ret[static PART_FILE_SIZE])
 {
@@ -134,9 +195,15 @@ void part_file_name(enum record_part part, const char *stamp, bool is_partial,
 		    char ret[static PART_FILE_SIZE])
 {
 	const struct part_kind *kind = &part_kinds[part];
+	const char *ending = is_partial ? PART_PARTIAL : "";
 
-	part_make_name(kind->base, kind->has_stamp ? stamp : NULL,
-		       is_partial ? PART_PARTIAL : "", ret);
+	if (!part_name_is_plain(stamp, NULL))
+		part_make_name(kind->base, kind->has_stamp ? stamp : NULL, ending, ret);
+	else if (is_partial && kind->plain_partial)
+		part_make_name(kind->plain_partial, NULL, "", ret);
+	else
+		part_make_name(kind->plain[0] ? kind->plain[0] : kind->base, NULL, ending,
+			       ret);
 }
 
 /* Is @file a part with a stamp? Where its stamp begins, and how long it is. */

@@ -27,7 +27,24 @@ bool part_stamp_is_valid(const char *stamp);
  */
 bool part_name_is_plain(const char *name, const char **ret_stamp);
 
-/* "dump.202611230042", "dump.202611230042.partial", "report.txt", ... */
+/* "debian", "redhat" */
+const char *part_layout_name(enum record_layout layout);
+int part_layout_parse(const char *name, enum record_layout *ret, struct err *err);
+
+/* The stamp of @when, in local time, in that layout. A clock that is out of its mind must
+ * not cost the record: such a time becomes 1970. */
+void part_make_stamp(enum record_layout layout, time_t when,
+		     char ret[static PART_STAMP_SIZE]);
+
+/* The directory of that stamp: the stamp, or "127.0.0.1-" before a plain one. */
+#define PART_DIRECTORY_SIZE (PART_STAMP_SIZE + 16)
+void part_directory_name(const char *stamp, char ret[static PART_DIRECTORY_SIZE]);
+
+/* Of a record in the archive: as we name it, or another tool does? */
+bool part_directory_is_valid(const char *name);
+
+/* "dump.202611230042", "dump.202611230042.partial", "report.txt", ...; of a plain stamp
+ * "vmcore", "vmcore-incomplete", ... */
 void part_file_name(enum record_part part, const char *stamp, bool is_partial,
 		    char ret[static PART_FILE_SIZE]);
 

@@ -47,22 +47,6 @@ static struct record *record_new(char *path, int dirfd)
 
 /* ---- making one ---- */
 
-/* A clock that is out of its mind must not cost the record: such a time becomes 1970. */
-static void record_make_stamp(time_t when, char ret[static PART_STAMP_SIZE])
-{
-	struct tm tm;
-
-	tzset();
-	if (!localtime_r(&when, &tm) || tm.tm_year + 1900 < 0 ||
-	    tm.tm_year + 1900 > 9999) {
-		when = 0;
-		gmtime_r(&when, &tm);
-	}
-	snprintf(ret, PART_STAMP_SIZE, "%04d%02d%02d%02d%02d",
-		 (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		 tm.tm_min);
-}
-
 /* Opens the archive; makes it where it is missing. */
 static int record_open_archive(const char *archive, int *ret_fd, struct err *err)
 {
@@ -84,38 +68,58 @@ static int record_open_archive(const char *archive, int *ret_fd, struct err *err
 	return 0;
 }
 
-#define HIDDEN_SIZE (PART_STAMP_SIZE + sizeof("." RECORD_HIDDEN_END))
+#define HIDDEN_SIZE (PART_DIRECTORY_SIZE + sizeof("." RECORD_HIDDEN_END))
 
 static void record_hidden_name(const char *stamp, char ret[static HIDDEN_SIZE])
 {
-	snprintf(ret, HIDDEN_SIZE, ".%.31s" RECORD_HIDDEN_END, stamp);
+	char directory[PART_DIRECTORY_SIZE];
+
+	part_directory_name(stamp, directory);
+	snprintf(ret, HIDDEN_SIZE, ".%.47s" RECORD_HIDDEN_END, directory);
 }
 
-/* Takes the first free name of that minute; hidden ones look for both. */
-static int record_make_directory(int archive_fd, const char *minute, bool is_hidden,
-				 char ret[static PART_STAMP_SIZE], struct err *err)
+/* The @i-th name that a crash of that time may have. */
+static void record_nth_stamp(enum record_layout layout, time_t when, int i,
+			     char ret[static PART_STAMP_SIZE])
 {
-	char name[PART_STAMP_SIZE], hidden[HIDDEN_SIZE];
+	char minute[PART_STAMP_SIZE];
+
+	if (layout == RECORD_REDHAT) {
+		part_make_stamp(layout, when + i, ret);
+		return;
+	}
+	part_make_stamp(layout, when, minute);
+	if (i == 0)
+		snprintf(ret, PART_STAMP_SIZE, "%.12s", minute);
+	else
+		snprintf(ret, PART_STAMP_SIZE, "%.12s-%d", minute, i);
+}
+
+/* Takes the first free name; hidden ones look for both. */
+static int record_make_directory(int archive_fd, enum record_layout layout, time_t when,
+				 bool is_hidden, char ret[static PART_STAMP_SIZE],
+				 struct err *err)
+{
+	char stamp[PART_STAMP_SIZE], name[PART_DIRECTORY_SIZE], hidden[HIDDEN_SIZE];
 
 	for (int i = 0; i < RECORD_SAME_MINUTE_MAX; i++) {
-		if (i == 0)
-			snprintf(name, sizeof(name), "%.12s", minute);
-		else
-			snprintf(name, sizeof(name), "%.12s-%d", minute, i);
-		record_hidden_name(name, hidden);
+		record_nth_stamp(layout, when, i, stamp);
+		part_directory_name(stamp, name);
+		record_hidden_name(stamp, hidden);
 		if (is_hidden &&
 		    faccessat(archive_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
 		if (mkdirat(archive_fd, is_hidden ? hidden : name, 0700) == 0) {
-			memcpy(ret, name, sizeof(name));
+			memcpy(ret, stamp, sizeof(stamp));
 			return 0;
 		}
 		if (errno != EEXIST)
 			return err_os(err, errno, "unable to create the directory '%s'",
 				      name);
 	}
+	record_nth_stamp(layout, when, 0, stamp);
 	return err_set(err, ERR_LIMIT, "%d crashes are named '%s' already",
-		       RECORD_SAME_MINUTE_MAX, minute);
+		       RECORD_SAME_MINUTE_MAX, stamp);
 }
 
 static int record_start(int archive_fd, const char *archive, const char *directory,
@@ -152,62 +156,68 @@ static int record_start(int archive_fd, const char *archive, const char *directo
 	return 0;
 }
 
-static int record_create_in(const char *archive, time_t when, bool is_hidden,
-			    struct record **ret, struct err *err)
+static int record_create_in(const char *archive, enum record_layout layout, time_t when,
+			    bool is_hidden, struct record **ret, struct err *err)
 {
-	char minute[PART_STAMP_SIZE], stamp[PART_STAMP_SIZE], hidden[HIDDEN_SIZE];
+	char stamp[PART_STAMP_SIZE], name[PART_DIRECTORY_SIZE], hidden[HIDDEN_SIZE];
 	char meta[PART_FILE_SIZE * 2];
 	const char *directory;
 	_cleanup_fd int archive_fd = -1;
 	int r = record_open_archive(archive, &archive_fd, err);
 
-	if (r == 0) {
-		record_make_stamp(when, minute);
-		r = record_make_directory(archive_fd, minute, is_hidden, stamp, err);
-	}
+	if (r == 0)
+		r = record_make_directory(archive_fd, layout, when, is_hidden, stamp,
+					  err);
 	if (r < 0)
 		return err_in(err, r, "creating a record in '%s'", archive);
+	part_directory_name(stamp, name);
 	record_hidden_name(stamp, hidden);
-	directory = is_hidden ? hidden : stamp;
+	directory = is_hidden ? hidden : name;
 	r = record_start(archive_fd, archive, directory, stamp, when, ret, err);
 	if (r < 0) {
 		// Nothing but our own meta.json can be in it, else it stays.
 		snprintf(meta, sizeof(meta), "%s/" META_NAME, directory);
 		unlinkat(archive_fd, meta, 0);
 		unlinkat(archive_fd, directory, AT_REMOVEDIR);
-		return err_in(err, r, "creating the record '%s/%s'", archive, stamp);
+		return err_in(err, r, "creating the record '%s/%s'", archive, name);
 	}
 	return 0;
 }
 
 int record_create(const char *archive, time_t when, struct record **ret, struct err *err)
 {
-	return record_create_in(archive, when, false, ret, err);
+	return record_create_in(archive, RECORD_DEBIAN, when, false, ret, err);
 }
 
-int record_create_hidden(const char *archive, time_t when, struct record **ret,
-			 struct err *err)
+int record_create_as(const char *archive, enum record_layout layout, time_t when,
+		     struct record **ret, struct err *err)
 {
-	return record_create_in(archive, when, true, ret, err);
+	return record_create_in(archive, layout, when, false, ret, err);
+}
+
+int record_create_hidden(const char *archive, enum record_layout layout, time_t when,
+			 struct record **ret, struct err *err)
+{
+	return record_create_in(archive, layout, when, true, ret, err);
 }
 
 int record_reveal(struct record *record, struct err *err)
 {
 	_cleanup_fd int archive_fd = -1;
 	_cleanup_free char *path = NULL;
-	char hidden[HIDDEN_SIZE];
+	char name[PART_DIRECTORY_SIZE], hidden[HIDDEN_SIZE];
 	size_t above = (size_t)(strrchr(record->path, '/') - record->path);
 
+	part_directory_name(record->stamp, name);
 	record_hidden_name(record->stamp, hidden);
 	if (strcmp(record->path + above + 1, hidden) != 0)
 		return err_set(err, ERR_INVALID, "'%s' is not hidden", record->path);
-	if (asprintf(&path, "%.*s/%s", (int)above, record->path, record->stamp) < 0)
+	if (asprintf(&path, "%.*s/%s", (int)above, record->path, name) < 0)
 		return err_nomem(err);
 	archive_fd = openat(record->dirfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (archive_fd < 0)
 		return err_os(err, errno, "unable to open the archive of '%s'", path);
-	if (renameat2(archive_fd, hidden, archive_fd, record->stamp, RENAME_NOREPLACE) <
-	    0)
+	if (renameat2(archive_fd, hidden, archive_fd, name, RENAME_NOREPLACE) < 0)
 		return err_os(err, errno, "unable to reveal '%s'", path);
 	freep(&record->path);
 	record->path = take_ptr(path);
@@ -288,7 +298,7 @@ static void record_weigh(const struct part_found *found,
  */
 static bool record_is_ours(const struct record *record, const char *name)
 {
-	bool is_named = part_stamp_is_valid(name) || part_name_is_plain(name, NULL);
+	bool is_named = part_directory_is_valid(name);
 
 	if (!record->meta_reason[0])
 		return true;

@@ -40,6 +40,20 @@
 /* Crashes that start in one minute: "202611230042", "-1" ... "-99". */
 #define RECORD_SAME_MINUTE_MAX 100
 
+/*
+ * How a new record is named, for the tools that look for crashes: they find theirs, and
+ * what else is in the directory does not disturb them. Read are all of them, always.
+ *
+ *   debian   202611230042/{dmesg,dump,mini}.202611230042   kdump-tools; apport
+ *   redhat   127.0.0.1-2026-11-23-00:42:07/{vmcore-dmesg.txt,vmcore,mini,kexec-dmesg.log}
+ *            kdump-utils; sos, abrt-harvest-vmcore. Another crash of the same second is
+ *            named after the next one that is free.
+ */
+enum record_layout {
+	RECORD_DEBIAN,
+	RECORD_REDHAT,
+};
+
 enum record_part {
 	RECORD_DMESG,
 	RECORD_REPORT_TEXT,
@@ -96,7 +110,8 @@ struct record_crash {
 
 struct record {
 	char *path;	/* of the directory: absolute, without links */
-	char stamp[32]; /* "202611230042", maybe with a suffix "-1"; in part names */
+	char stamp[32]; /* "202611230042", maybe with a suffix "-1"; in part names; or
+			   "2026-11-23-00:42:07", of which they have nothing */
 	int dirfd;
 	char meta_reason[256]; /* why meta.json says nothing; "" where it was read */
 	struct record_crash crash;
@@ -107,9 +122,11 @@ struct record {
 /*
  * Makes a new directory below @archive (made too if it is missing) named after @when in
  * local time, with a suffix if that minute is taken, and writes its first meta.json, in
- * which every part is absent and crash.capture_time is @when.
+ * which every part is absent and crash.capture_time is @when. Without a layout: debian.
  */
 int record_create(const char *archive, time_t when, struct record **ret, struct err *err);
+int record_create_as(const char *archive, enum record_layout layout, time_t when,
+		     struct record **ret, struct err *err);
 
 /*
  * The same, in a hidden directory ".202611230042.new", which is no record to anybody yet,
@@ -117,8 +134,8 @@ int record_create(const char *archive, time_t when, struct record **ret, struct 
  * something that is deleted afterwards is there as a whole or not at all. What a kill
  * leaves is the archive's to sweep. One at a time: the caller holds the archive's lock.
  */
-int record_create_hidden(const char *archive, time_t when, struct record **ret,
-			 struct err *err);
+int record_create_hidden(const char *archive, enum record_layout layout, time_t when,
+			 struct record **ret, struct err *err);
 int record_reveal(struct record *record, struct err *err);
 #define RECORD_HIDDEN_END ".new"
 

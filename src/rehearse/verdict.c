@@ -23,7 +23,8 @@ int verdict_find_record(const char *archive, char ret[static PATH_MAX], struct e
 	if (!dir)
 		return err_set(err, ERR_NOTFOUND, "no archive '%s'", archive);
 	while ((entry = readdir(dir))) {
-		if (part_stamp_is_valid(entry->d_name) && strcmp(entry->d_name, best) > 0)
+		if (part_directory_is_valid(entry->d_name) &&
+		    strcmp(entry->d_name, best) > 0)
 			snprintf(best, sizeof(best), "%s", entry->d_name);
 	}
 	closedir(dir);

@@ -44,12 +44,13 @@ class Machine:
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
         os.utime(path, (when, when))
 
-    def add(self, stamp, title, size=10):
+    def add(self, stamp, title, size=10, signature=''):
         directory = self.archive / stamp
         directory.mkdir(parents=True)
         (directory / f'dmesg.{stamp}').write_bytes(b'x' * size)
         (directory / 'meta.json').write_text(json.dumps(
-            {'schema_version': 1, 'crash': {'title': title, 'cause': title}}))
+            {'schema_version': 1, 'crash': {'title': title, 'cause': title,
+                                            'signature': signature}}))
 
     def names(self):
         return sorted(p.name for p in self.archive.iterdir())
@@ -83,6 +84,27 @@ def test_pstore(machine):
         assert mode == (0o700 if path.is_dir() else 0o600), (path, oct(mode))
     out = machine.run('collect', '--pstore', machine.pstore).stdout
     assert 'from pstore' not in out, out
+
+
+def test_redhat(machine):
+    """The names of kdump-utils: for sos, which looks for */vmcore-dmesg.txt, and abrt."""
+    machine.configure('layout = redhat\nkeep = 2\n')
+    for n, when in enumerate((WHEN, WHEN, WHEN + 61)):
+        machine.put(f'dmesg-ramoops-{n}', PANIC.format(n=n), when)
+    done = json.loads(machine.run('collect', '--json', '--pstore', machine.pstore).stdout)
+    assert done['pstore']['made'] == 3 and done['removed_count'] == 1, done
+    assert machine.names() == ['127.0.0.1-2026-11-23-00:42:07',
+                               '127.0.0.1-2026-11-23-00:43:08'], machine.names()
+    for name in machine.names():
+        log = (machine.archive / name / 'vmcore-dmesg.txt').read_text()
+        assert 'Kernel panic - not syncing: sysrq' in log, log
+    assert 'sysrq' in machine.run('show', '127.0.0.1-2026-11-23-00:42').stdout
+    file = machine.top / 'x.tar.zst'
+    machine.run('export', 'last', file)
+    machine.configure('')  # read whatever is written
+    assert len(machine.run('list').stdout.splitlines()) == 3
+    machine.run('rm', 'last')
+    assert machine.names() == ['127.0.0.1-2026-11-23-00:42:07'], machine.names()
 
 
 def test_pstore_unreadable(machine):
@@ -133,6 +155,17 @@ def test_prune(machine):
     assert "'1x' of 'keep_size'" in machine.run('prune').stderr
 
 
+def test_prune_signatures(machine):
+    """One title, two signatures: of each the first and the last stay."""
+    for minute, signature in enumerate(('v2-a', 'v2-b', 'v2-a', 'v2-b', 'v2-a', 'v2-b')):
+        machine.add(f'20261123004{minute}', 'BUG in f', signature=signature)
+    machine.configure('keep = 1\n')
+    done = json.loads(machine.run('prune', '--json').stdout)
+    assert [r['name'] for r in done['removed']] == ['202611230042', '202611230043'], done
+    assert [r['why'] for r in done['kept']] == ['the first of its signature'] * 2 + [
+        'the last of its signature'] * 2, done
+
+
 def test_prune_for_room(machine):
     for minute in range(4):
         machine.add(f'20261123004{minute}', 'a', 1000)
@@ -177,7 +210,15 @@ def test_export(machine):
     plain = subprocess.run([assets.need('zstd', 'zstd'), '-dcq', file], check=True, stdout=subprocess.PIPE).stdout
     with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
         assert tar.getnames() == [f'epitaph-202611230042/{name}' for name in (
-            'meta.json', 'dmesg.202611230042', 'XXH128SUMS')], tar.getnames()
+            'meta.json', 'dmesg.202611230042', 'SHA256SUMS')], tar.getnames()
+        tar.extractall(machine.top / 'unpacked')
+    unpacked = machine.top / 'unpacked/epitaph-202611230042'
+    done = subprocess.run(['sha256sum', '-c', 'SHA256SUMS'], cwd=unpacked, check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    assert done == 'meta.json: OK\ndmesg.202611230042: OK\n', done
+    (unpacked / 'meta.json').write_text('{}')
+    assert subprocess.run(['sha256sum', '-c', '--status', 'SHA256SUMS'], cwd=unpacked,
+                          stderr=subprocess.DEVNULL).returncode
     assert str(file) in machine.run('export', 'last', file, code=1).stderr
     machine.run('export', '--with-dump', 'last', machine.top / 'y.tar.zst')
     machine.run('export', 'last', code=2)

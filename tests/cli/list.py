@@ -117,6 +117,33 @@ def test_alike(machine):
     assert crashes[5]['signature'] == 'v2-a' and crashes[3]['signature'] == '', crashes
 
 
+def test_seen(machine):
+    for day, crash in enumerate((
+            {'signature': 'v2-a', 'cause': 'a', 'kernel_release': '6.1.1'},
+            {'title': 'no signature', 'cause': 'c'},
+            {'signature': 'v2-b', 'cause': 'b'}, {'title': 'no signature', 'cause': 'c2'},
+            {'signature': 'v2-a', 'cause': 'a2 \033[31m', 'kernel_release': '6.1.2'},
+            {}, {'signature': 'v2-a', 'cause': 'a3', 'kernel_release': '6.1.2'}), 10):
+        machine.add(f'202611{day}0042', {'crash_time': 1794271320 + (day - 10) * 86400, **crash})
+    lines = machine.run('list', '--seen').stdout.splitlines()
+    assert lines[0].split() == 'TIMES FIRST LAST LATEST KERNEL CAUSE'.split(), lines
+    assert [(row.split()[0], row.split()[5]) for row in lines[1:]] == [
+        ('1', '202611120042'), ('2', '202611130042'), ('1', '202611150042'),
+        ('3', '202611160042')], lines
+    assert re.fullmatch(r' +3  2026-11-10 00:42  2026-11-16 00:42  202611160042  6.1.2 +a3',
+                        lines[4]), lines
+    assert machine.run('list', '--seen', '-n', '1').stdout.splitlines() == [lines[0], lines[4]]
+    for columns in 80, 100, 132:
+        narrow = machine.run('list', '--seen', columns=str(columns)).stdout.splitlines()
+        assert max(map(len, narrow)) <= columns, narrow
+    done = json.loads(machine.run('list', '--seen', '--json').stdout)
+    assert done['seen'][3] == {
+        'signature': 'v2-a', 'title': '', 'cause': 'a3', 'times': 3, 'first': 1794271320,
+        'last': 1794271320 + 6 * 86400, 'kernels': ['6.1.1', '6.1.2'],
+        'records': ['202611100042', '202611140042', '202611160042']}, done
+    assert machine.run('list', '--seen', code=0).stderr == ''
+
+
 def test_last(machine):
     fill(machine)
     for option in ['-n', '1'], ['-n2'], ['--last=3'], ['-n', '99']:

@@ -18,8 +18,10 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "base/trust.h"
 
 /* --- err -------------------------------------------------------------------------- */
 
@@ -288,9 +290,116 @@ static void log_may_be_null(void **state)
 	assert_string_equal(said, "1 disk gone");
 }
 
+/* FIPS 180's own examples, and each place of a block's end, in two pieces. */
+static void test_sha256(void **state)
+{
+	static const struct {
+		const char *data, *sum;
+	} known[] = {
+		{ "",
+		  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+		{ "abc",
+		  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+	};
+	char hex[SHA256_HEX_SIZE], parts[SHA256_HEX_SIZE];
+	struct sha256 s;
+	char data[200];
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		sha256_init(&s);
+		sha256_update(&s, known[i].data, strlen(known[i].data));
+		sha256_hex(&s, hex);
+		assert_string_equal(hex, known[i].sum);
+	}
+	memset(data, 'a', sizeof(data));
+	for (size_t size = 0; size <= sizeof(data); size++) {
+		sha256_init(&s);
+		sha256_update(&s, data, size);
+		sha256_hex(&s, hex);
+		sha256_init(&s);
+		sha256_update(&s, data, size / 3);
+		sha256_update(&s, data, size - size / 3);
+		sha256_hex(&s, parts);
+		assert_string_equal(hex, parts);
+	}
+	sha256_init(&s);
+	for (int i = 0; i < 5000; i++)
+		sha256_update(&s, data, sizeof(data)); // a million "a"
+	sha256_hex(&s, hex);
+	assert_string_equal(
+		hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+static void test_trust(void **state)
+{
+	static const struct {
+		mode_t mode;
+		uid_t uid;
+		gid_t gid;
+		bool is_trusted;
+	} known[] = {
+		{ S_IFREG | 0755, 0, 5, true },	  { S_IFREG | 0775, 0, 0, true },
+		{ S_IFREG | 0775, 0, 5, false },  { S_IFREG | 0757, 0, 0, false },
+		{ S_IFDIR | 01777, 0, 0, true },  { S_IFDIR | 0777, 0, 0, false },
+		{ S_IFREG | 01777, 0, 0, false }, { S_IFLNK | 0777, 0, 0, true },
+	};
+	char path[] = "/tmp/epitaph-trust-XXXXXX", link[64], file[64];
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		struct stat st = { .st_mode = known[i].mode,
+				   .st_uid = known[i].uid,
+				   .st_gid = known[i].gid };
+
+		assert_int_equal(trust_stat(&st), known[i].is_trusted);
+		st.st_uid = geteuid();
+		assert_int_equal(trust_stat(&st), known[i].is_trusted);
+		st.st_uid = 65533;
+		assert_false(trust_stat(&st));
+	}
+	assert_non_null(mkdtemp(path));
+	snprintf(file, sizeof(file), "%s/file", path);
+	snprintf(link, sizeof(link), "%s-link", path);
+	close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(symlink(file, link), 0);
+	assert_int_equal(trust_path(link, &err), 0);
+	assert_int_equal(chmod(path, 0777), 0); // on the way of the link alone
+	assert_int_equal(trust_path(link, &err), ERR_REFUSED);
+	assert_non_null(strstr(err_text(&err), path));
+	assert_int_equal(trust_path(file, NULL), ERR_REFUSED);
+	assert_int_equal(trust_path("file", NULL), ERR_INVALID);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(trust_path(link, NULL), ERR_OS); // it leads nowhere
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(trust_path(link, NULL), ERR_OS);
+	assert_int_equal(rmdir(path), 0);
+}
+
+/* A file whose size says nothing. */
+static void test_read_to_end(void **state)
+{
+	_cleanup_fd int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	_cleanup_free char *data = NULL;
+	struct err err = { 0 };
+	struct stat st;
+	size_t size = 0;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(fd_read_to_end(fd, 10, &data, &size, &err), ERR_LIMIT);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(fd_read_to_end(fd, 1 << 20, &data, &size, NULL), 0);
+	assert_true(size > 100 && strlen(data) == size);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_read_to_end),
+		cmocka_unit_test(test_trust),
 		cmocka_unit_test(err_grows_outwards),
 		cmocka_unit_test(err_full_keeps_the_cause),
 		cmocka_unit_test(err_os_tells_errno),

@@ -14,10 +14,10 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <xxhash.h>
 
 #include "archive/bundle.h"
 #include "base/fd.h"
+#include "base/sha256.h"
 #include "fake_tree.h"
 
 #define STAMP "202611230042"
@@ -52,6 +52,8 @@ static int setup(void **state)
 	}
 	fake_text(f->record->path, "pstore/dmesg-ramoops-0", "raw");
 	fake_text(f->record->path, "notes of somebody", "private");
+	fake_text(f->record->path, "pstore/x\n0000  meta.json",
+		  "a line of its own in the sums");
 	fake_link(f->record->path, "pstore/dmesg-ramoops-1", "/etc/passwd");
 	*state = f;
 	return 0;
@@ -87,7 +89,8 @@ static void check_file(const char *path, const char *expected)
 		const char *name = archive_entry_pathname(entry);
 		la_ssize_t size =
 			archive_read_data(archive, content, sizeof(content) - 1);
-		XXH128_hash_t hash;
+		char sum[SHA256_HEX_SIZE];
+		struct sha256 hash;
 		size_t used = strlen(sums);
 
 		assert_true(size >= 0);
@@ -97,11 +100,11 @@ static void check_file(const char *path, const char *expected)
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s ",
 			 name);
 		assert_int_equal(archive_entry_perm(entry), 0600);
-		hash = XXH3_128bits(content, (size_t)size);
+		sha256_init(&hash);
+		sha256_update(&hash, content, (size_t)size);
+		sha256_hex(&hash, sum);
 		if (strcmp(name, BUNDLE_SUMS) != 0)
-			snprintf(sums + used, sizeof(sums) - used, "%016llx%016llx  %s\n",
-				 (unsigned long long)hash.high64,
-				 (unsigned long long)hash.low64, name);
+			snprintf(sums + used, sizeof(sums) - used, "%s  %s\n", sum, name);
 	}
 	assert_string_equal(names, expected);
 	assert_string_equal(content, sums);

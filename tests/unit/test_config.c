@@ -121,7 +121,7 @@ static void every_key_is_read(void **state)
 				   "keep_days = 90\nkeep_size = 20G\n"
 				   "keep_free = 1M\nsyslog = no\nmotd =\n"
 				   "mail_to = root a@b\nnotify = /bin/x\n"
-				   "path = /srv/crash\n"
+				   "path = /srv/crash\nlayout = redhat\n"
 				   "panic_log=/var/log/panic.log\n"
 				   "[capture]\n"
 				   "mode = dmesg\n"
@@ -154,6 +154,7 @@ static void every_key_is_read(void **state)
 	load_text(state, text, &c, &said);
 	assert_string_equal(said.text, "");
 	assert_string_equal(c.archive, "/srv/crash");
+	assert_int_equal(c.layout, RECORD_REDHAT);
 	assert_false(c.collect_pstore);
 	assert_int_equal(c.keep, 3);
 	assert_int_equal(c.keep_days, 90);
@@ -242,6 +243,7 @@ static void bad_values_leave_the_default(void **state)
 		"[capture]\nend = sleep",
 		"[archive]\npath = var/crash",
 		"[archive]\npath =",
+		"[archive]\nlayout = suse",
 		"[archive]\npanic_log = x",
 		"[archive]\nkeep = -1",
 		"[archive]\nkeep = 100001",

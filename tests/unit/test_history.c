@@ -72,6 +72,27 @@ static void test_spare(void **state)
 	assert_int_equal(history_count(&history, START + 60, START + 240), 4);
 }
 
+/* One title, two signatures: each has its first and its last. */
+static void test_signatures(void **state)
+{
+	_cleanup_history struct history history = { 0 };
+	const char *dir = *state;
+
+	for (int i = 0; i < 6; i++) {
+		_cleanup_record struct record *record = NULL;
+
+		assert_int_equal(record_create(dir, START + 60 * i, &record, NULL), 0);
+		strcpy(record->crash.title, "a");
+		strcpy(record->crash.signature, i % 2 ? "v2-b" : "v2-a");
+		assert_int_equal(record_part_write(record, RECORD_DUMP, "d", 1, 1, NULL),
+				 0);
+	}
+	assert_int_equal(history_read(dir, "", &history, NULL), 0);
+	assert_int_equal(history_spare(&history, 0), 2);
+	assert_int_equal(history_spare(&history, 3), 3);
+	assert_int_equal(history_spare(&history, 4), 6);
+}
+
 static void test_left_out(void **state)
 {
 	_cleanup_history struct history history = { 0 }, none = { 0 };
@@ -121,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_spare),
+		TEST(test_signatures),
 		TEST(test_left_out),
 		TEST(test_removed_dump),
 	};

@@ -15,6 +15,7 @@ static void fill(struct orders *orders)
 	orders_init(orders);
 	orders->mode = ORDERS_DMESG;
 	orders->end = ORDERS_POWEROFF;
+	orders->layout = RECORD_REDHAT;
 	orders->target_count = 2;
 	strcpy(orders->targets[0].fstype, "ext4");
 	strcpy(orders->targets[0].uuid, "0a1b2c3d-0000-1111-2222-333344445555");
@@ -73,6 +74,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(orders_parse(text.data, text.size, &again, &err), 0);
 	assert_int_equal(again.mode, ORDERS_DMESG);
 	assert_int_equal(again.end, ORDERS_POWEROFF);
+	assert_int_equal(again.layout, RECORD_REDHAT);
 	assert_int_equal(again.target_count, 2);
 	assert_memory_equal(again.targets, orders.targets, sizeof(orders.targets));
 	assert_int_equal(again.device_count, 2);
@@ -113,6 +115,7 @@ static void test_defaults(void **state)
 	assert_int_equal(orders_parse(json, strlen(json), &orders, NULL), 0);
 	assert_int_equal(orders.mode, ORDERS_FULL);
 	assert_int_equal(orders.end, ORDERS_REBOOT);
+	assert_int_equal(orders.layout, RECORD_DEBIAN);
 	assert_int_equal(orders.dump_level, 31);
 	assert_string_equal(orders.codec, "zstd");
 	assert_int_equal(orders.codec_level, 0);

@@ -18,11 +18,14 @@
 #include <sys/wait.h>
 
 #include <cmocka.h>
+#include <lzo/lzo1x.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "archive/archive.h"
 #include "archive/pstore.h"
 #include "archive/pstore_panic.h"
+#include "archive/pstore_unpack.h"
 #include "archive/removal.h"
 #include "base/fd.h"
 #include "fake_tree.h"
@@ -421,6 +424,102 @@ static void test_compressed(void **state)
 	done_entry(&entry);
 }
 
+/* ---- codecs of kernels before 6.6 ---- */
+
+#define UNPACKED "Panic#1 Part2\n" LINES_A LINES_A
+
+/* UNPACKED by LZ4_compress_default() of liblz4 1.9.4. */
+static const uint8_t lz4_packed[] =
+	"\xf0\nPanic#1 Part2\n<6>[    1.0\x01\x00\xfc\x06"
+	"1] first line of boot%\x00y2] a\n<49\x00L3] b(\x00L4] c\x14\x00L5] d\x14\x00"
+	"\x0fu\x00NP5] d\n";
+
+/* Cut at every byte it gives the beginning, and says so; each bit turned, no crash. LZ4
+ * has no mark at its end, so that a cut behind literals looks like one. */
+static void check_codec(const uint8_t *packed, size_t size, size_t unnoticed_max)
+{
+	const char *name = "dmesg-erst-7711187478126886913.enc.z";
+	uint8_t copy[1024];
+	struct pstore_entry entry = read_entry(name, packed, size);
+	size_t with_text = 0, unnoticed = 0;
+
+	assert_string_equal(entry.text, LINES_A LINES_A);
+	assert_string_equal(entry.damage, "");
+	assert_int_equal(entry.part, 2);
+	done_entry(&entry);
+	for (size_t cut = 0; cut < size; cut++) {
+		entry = read_entry(name, packed, cut);
+		if (entry.part) {
+			assert_memory_equal(entry.text, LINES_A LINES_A, entry.text_size);
+			unnoticed += !strstr(entry.damage, "compressed data");
+			with_text += entry.text_size > 0;
+		}
+		done_entry(&entry);
+	}
+	assert_true(with_text > 2);
+	assert_true(unnoticed <= unnoticed_max);
+	memcpy(copy, packed, size);
+	for (size_t bit = 0; bit < size * 8; bit++) {
+		copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		entry = read_entry(name, copy, size);
+		done_entry(&entry);
+		copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+}
+
+static void test_codecs(void **state)
+{
+	static const char text[] = UNPACKED;
+	static uint8_t memory[LZO1X_1_MEM_COMPRESS];
+	static const char ecc[] = "\nECC: No errors detected\n";
+	uint8_t packed[1024];
+	lzo_uint lzo_size = 0;
+	struct pstore_entry entry;
+	size_t size;
+
+	check_codec(lz4_packed, sizeof(lz4_packed) - 1, 8);
+	assert_int_equal(lzo1x_1_compress((lzo_bytep)text, strlen(text), packed,
+					  &lzo_size, memory),
+			 LZO_E_OK);
+	check_codec(packed, lzo_size, 0);
+	// ramoops' notice is not of the stream: LZ4 and LZO would stumble over it.
+	memcpy(packed + lzo_size, ecc, strlen(ecc));
+	entry = read_entry("dmesg-ramoops-1.enc.z", packed, lzo_size + strlen(ecc));
+	assert_string_equal(entry.text, LINES_A LINES_A);
+	assert_string_equal(entry.damage, "");
+	done_entry(&entry);
+	// A frame of zstd can't be read before its block is whole.
+	size = ZSTD_compress(packed, sizeof(packed), text, strlen(text), 3);
+	assert_false(ZSTD_isError(size));
+	entry = read_entry("dmesg-ramoops-1.enc.z", packed, size);
+	assert_string_equal(entry.text, LINES_A LINES_A);
+	assert_string_equal(entry.damage, "");
+	done_entry(&entry);
+}
+
+/* The lengths of a block of LZ4 that lies. */
+static void test_lz4_lies(void **state)
+{
+	static const struct {
+		const char *data;
+		size_t size;
+	} lies[] = {
+		{ "\xe0Panic#1 Part1\n\x00\x00", 17 },		   // offset 0
+		{ "\xe0Panic#1 Part1\n\x0f\x00", 17 },		   // before the beginning
+		{ "\xefPanic#1 Part1\n\x01\x00\xff\xff\xff", 20 }, // a length without end
+		{ "\xf0\xff\xffPanic#1 Part1\n", 17 }, // more literals than there are
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct pstore_entry entry =
+			read_entry("dmesg-erst-1.enc.z", lies[i].data, lies[i].size);
+
+		assert_non_null(strstr(entry.damage, "compressed data"));
+		assert_int_equal(entry.part, 1);
+		done_entry(&entry);
+	}
+}
+
 static void test_bomb(void **state)
 {
 	size_t size = PSTORE_TEXT_MAX + (1 << 20);
@@ -558,6 +657,56 @@ static void test_oops_and_panic(void **state)
 				       "may be missing"));
 	}
 	assert_int_equal(count_files(f->source), 0);
+}
+
+/* printk.always_kmsg_dump writes at each shutdown too; and after a panic, before panic=
+ * restarts the machine. */
+static void test_shutdowns(void **state)
+{
+	struct fixture *f = *state;
+	struct pstore_result result;
+
+	put_text(f, "dmesg-erst-1", "Shutdown#1 Part1\n" LINES_A, WHEN - 600);
+	put_text(f, "dmesg-erst-2", "Poweroff#1 Part1\n" LINES_A, WHEN - 300);
+	put_text(f, "dmesg-erst-3", "Panic#1 Part1\n" LINES_B, WHEN);
+	put_text(f, "dmesg-erst-4", "Emergency#2 Part1\n" LINES_B LINES_C, WHEN + 10);
+	result = collect(f);
+	assert_int_equal(result.made, 1);
+	assert_int_equal(result.left, 2);
+	assert_int_equal(count_files(f->source), 2);
+	{
+		_cleanup_archive struct archive archive = open_archive(f);
+
+		assert_int_equal(archive.count, 1);
+		check_dmesg(archive.records[0], PLAIN_B PLAIN_C);
+	}
+}
+
+/* The same crash in two of them is one, another crash in a third is another. */
+static void test_several_backends(void **state)
+{
+	struct fixture *f = *state;
+	struct pstore_result result;
+
+	put_text(f, "dmesg-efi_pstore-179539452001001", "Panic#1 Part1\n" LINES_B, WHEN);
+	put_text(f, "dmesg-ramoops-0", "Panic#1 Part1\n" LINES_A LINES_B, WHEN + 1);
+	put_text(f, "dmesg-pstore_blk-0", "Panic: Total 1 times\nPanic#1 Part1\n" LINES_C,
+		 WHEN + 400);
+	put_text(f, "pmsg-pstore_blk-0", "x", WHEN + 400);
+	result = collect(f);
+	assert_int_equal(result.made, 2);
+	assert_int_equal(result.joined, 1);
+	assert_int_equal(count_files(f->source), 0);
+	{
+		_cleanup_archive struct archive archive = open_archive(f);
+		char path[PATH_MAX];
+
+		assert_int_equal(archive.count, 2);
+		snprintf(path, sizeof(path), "%s/pstore", archive.records[0]->path);
+		assert_int_equal(count_files(path), 2);
+		snprintf(path, sizeof(path), "%s/pstore", archive.records[1]->path);
+		assert_int_equal(count_files(path), 2);
+	}
 }
 
 static void test_consoles(void **state)
@@ -854,11 +1003,15 @@ int main(void)
 		TEST(test_names),
 		TEST(test_headers),
 		TEST(test_compressed),
+		TEST(test_codecs),
+		TEST(test_lz4_lies),
 		TEST(test_nothing),
 		TEST(test_parts_in_order),
 		TEST(test_missing_part),
 		TEST(test_two_boots),
 		TEST(test_oops_and_panic),
+		TEST(test_shutdowns),
+		TEST(test_several_backends),
 		TEST(test_consoles),
 		TEST(test_broken),
 		TEST(test_hostile),

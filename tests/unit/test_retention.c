@@ -15,6 +15,7 @@
 #include "archive/archive.h"
 #include "archive/removal.h"
 #include "archive/retention.h"
+#include "record/history.h"
 #include "base/fd.h"
 #include "fake_tree.h"
 
@@ -194,7 +195,8 @@ static void test_sweep(void **state)
 	char path[PATH_MAX];
 
 	add(f, WHEN, "a", 10);
-	assert_int_equal(record_create_hidden(f->path, WHEN, &hidden, NULL), 0);
+	assert_int_equal(
+		record_create_hidden(f->path, RECORD_DEBIAN, WHEN, &hidden, NULL), 0);
 	assert_string_equal(hidden->stamp, "202611230042-1"); // the name is taken
 	fake_text(f->path, ".202611230041-0.removed/pstore/x", "x");
 	fake_text(f->path, ".202611230041-0.removed/meta.json", "{\"schema_version\":1}");
@@ -234,17 +236,92 @@ static void test_apply(void **state)
 	assert_int_equal(archive.count, 2);
 }
 
+/* As kdump-utils names a crash: written, read, counted, swept, removed as ours. */
+static void test_redhat(void **state)
+{
+	struct fixture *f = *state;
+	const char *names[] = { "127.0.0.1-2026-11-23-00:42:00",
+				"127.0.0.1-2026-11-23-00:42:01" };
+	const struct retention one = { .keep = 1 };
+	struct record *record = NULL;
+	char path[PATH_MAX];
+	int fd;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) { // of one second
+		assert_int_equal(
+			record_create_as(f->path, RECORD_REDHAT, WHEN, &record, NULL), 0);
+		assert_string_equal(strrchr(record->path, '/') + 1, names[i]);
+		snprintf(record->crash.title, sizeof(record->crash.title), "a");
+		for (int part = 0; part < RECORD_PART_COUNT; part++)
+			assert_int_equal(record_part_write(record, (enum record_part)part,
+							   "data", 4, 0, NULL),
+					 0);
+		assert_string_equal(record->parts[RECORD_DMESG].file, "vmcore-dmesg.txt");
+		assert_string_equal(record->parts[RECORD_DUMP].file, "vmcore");
+		assert_string_equal(record->parts[RECORD_MINI].file, "mini");
+		assert_string_equal(record->parts[RECORD_LOG].file, "kexec-dmesg.log");
+		record_close(record);
+	}
+	// One that dies while it writes.
+	assert_int_equal(
+		record_create_hidden(f->path, RECORD_REDHAT, WHEN, &record, NULL), 0);
+	snprintf(path, sizeof(path), "%s/.127.0.0.1-2026-11-23-00:42:02.new", f->path);
+	assert_string_equal(record->path, path);
+	record_close(record);
+	removal_sweep(f->path, NULL);
+	assert_int_equal(access(path, F_OK), -1);
+	// One of which a part is cut.
+	assert_int_equal(record_create_hidden(f->path, RECORD_REDHAT, WHEN + 60, &record,
+					      NULL),
+			 0);
+	assert_int_equal(record_part_begin(record, RECORD_DUMP, &fd, NULL), 0);
+	assert_int_equal(write(fd, "da", 2), 2);
+	assert_int_equal(record_part_publish(record, RECORD_DUMP, RECORD_PARTIAL, "slow",
+					     0, NULL),
+			 0);
+	assert_string_equal(record->parts[RECORD_DUMP].file, "vmcore-incomplete");
+	snprintf(record->crash.title, sizeof(record->crash.title), "a");
+	assert_int_equal(record_save_meta(record, NULL), 0);
+	assert_int_equal(record_reveal(record, NULL), 0);
+	record_close(record);
+	{
+		_cleanup_archive struct archive archive = { 0 };
+		_cleanup_retention_plan struct retention_plan plan = { 0 };
+		_cleanup_history struct history history = { 0 };
+
+		assert_int_equal(archive_open(f->path, NULL, &archive, NULL), 0);
+		assert_int_equal(archive.count, 3);
+		for (size_t i = 0; i < 2; i++) {
+			const struct record *one_of = archive.records[i];
+
+			assert_string_equal(archive_record_name(one_of), names[i]);
+			for (int part = 0; part < RECORD_PART_COUNT; part++)
+				assert_int_equal(one_of->parts[part].state,
+						 RECORD_COMPLETE);
+		}
+		assert_int_equal(archive.records[2]->parts[RECORD_DUMP].state,
+				 RECORD_PARTIAL);
+		assert_string_equal(archive.records[2]->parts[RECORD_DUMP].reason,
+				    "slow");
+		assert_int_equal(history_read(f->path, "", &history, NULL), 0);
+		assert_int_equal(history.count, 3);
+		assert_int_equal(history_spare(&history, 0), 1);
+		assert_int_equal(retention_choose(&archive, &one, WHEN, &plan, NULL), 0);
+		assert_int_equal(plan.count, 1);
+		assert_int_equal(retention_apply(&plan, NULL), 1);
+		snprintf(path, sizeof(path), "%s/%s", f->path, names[1]);
+		assert_int_equal(access(path, F_OK), -1);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_choose),
-		TEST(test_only_one_stays),
-		TEST(test_others_records_stay),
-		TEST(test_remove),
-		TEST(test_remove_refused),
-		TEST(test_sweep),
-		TEST(test_apply),
+		TEST(test_choose),	   TEST(test_redhat),
+		TEST(test_only_one_stays), TEST(test_others_records_stay),
+		TEST(test_remove),	   TEST(test_remove_refused),
+		TEST(test_sweep),	   TEST(test_apply),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
