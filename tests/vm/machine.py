@@ -171,6 +171,9 @@ class Case:
 
     # ---- afterwards ----
 
+    def tail(self):
+        return self.console[-3000:]
+
     def phases(self):
         return [phase['name'] for phase in self.result['phases']]
 
