@@ -15,6 +15,8 @@ and, only where they are asked for, since they fetch much of Debian or take long
     kernels as real, and the way in a virtual machine, of the oldest and newest kernels;
             as real, of arm64; the causes of all kinds of crashes
     deb     the Debian package: built, checked, installed, removed and purged
+    debian  a Debian with systemd and GRUB in a virtual machine, with that package: sets
+            itself up, reboots, panics, captures, and tells
 
 Called by ./dev test, which installs what they need. A step is a command that ends with a
 line "N passed, N failed"; one that ends otherwise counts as one failure. Goes on after a
@@ -35,7 +37,7 @@ import assets  # noqa: E402
 EPITAPH = ROOT / 'build/epitaph'
 PYTHON = sys.executable
 SUITES = ('style', 'unit', 'cli', 'real', 'vm')
-MORE_SUITES = ('kernels', 'matrix', 'deb')
+MORE_SUITES = ('kernels', 'matrix', 'deb', 'debian')
 # What is crashed how, and which scripts of tests/real look at it: all where none is named.
 TRIGGERS = {'sysrq': (), 'null': (), 'locks': ('backtraces', 'page', 'show', 'tasks')}
 # Ways to crash whose dumps only causes.py looks at, all of one kernel: the first two in each
@@ -166,6 +168,10 @@ def kernels(run):
 
 def deb(run):
     run.step('deb.py', PYTHON, 'tests/deb.py')
+
+
+def debian(run):
+    run.step('vm/debian.py', PYTHON, 'tests/vm/debian.py', EPITAPH)
 
 
 def vm(run):

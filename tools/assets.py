@@ -5,6 +5,7 @@
     assets.py kernel 6.12     DIR: DIR/boot/vmlinuz-REL, DIR/lib/modules/REL, DIR/release
     assets.py headers 6.12    DIR: for `make -C DIR M=...`, of exactly that kernel
     assets.py vmlinux 6.12    FILE: vmlinux with debug information, of exactly that kernel
+    assets.py source 6.12     DIR: the source of a series that is in this Debian
     assets.py program busybox-static bin/busybox arm64
                               FILE: a program of another architecture, in a package
     assets.py root bookworm   DIR: a root of Debian to install packages in; trixie; or
@@ -55,9 +56,7 @@ DEBIAN_ROOTS = {
     'trixie': ('trixie', ()),
     'bookworm-system': ('bookworm', (
         'systemd-sysv', 'systemd', 'udev', 'linux-image-cloud-amd64', 'initramfs-tools',
-        'grub-pc', 'kmod', 'e2fsprogs', 'libarchive13', 'libbpf1', 'libdeflate0',
-        'libelf1', 'libinih1', 'libisal2', 'libjansson4', 'liblzo2-2', 'libsnappy1v5',
-        'libxxhash0')),
+        'grub-pc', 'kmod', 'e2fsprogs')),
 }
 LIBDIR = 'usr/lib/x86_64-linux-gnu'
 
@@ -438,6 +437,29 @@ def vmlinux(series):
     return final
 
 
+def kernel_source(series):
+    """The tree of Debian's linux-source package."""
+    final = cache_dir() / f'source-{series}'
+    if final.exists():
+        return final
+    with cache_lock():
+        if final.exists():
+            return final
+        deb = package_file(Apt(), f'linux-source-{series}')
+        say(f'unpacking the source from {deb.name}')
+        with new_dir(final) as work:
+            # A tree in an archive in the package.
+            pack = subprocess.Popen(['dpkg-deb', '--fsys-tarfile', deb],
+                                    stdout=subprocess.PIPE)
+            take = subprocess.Popen(['tar', '-xO', '--wildcards', './usr/src/linux-source-*'],
+                                    stdin=pack.stdout, stdout=subprocess.PIPE)
+            run('tar', '-xJ', '--strip-components=1', '-C', work, stdin=take.stdout)
+            for each in take, pack:
+                each.stdout.close()
+                each.wait()
+    return final
+
+
 # --- programs of another architecture -------------------------------------------------
 
 def program(package, path, architecture, *libraries):
@@ -558,6 +580,7 @@ def main():
     verbs = parser.add_subparsers(dest='verb', required=True, metavar='VERB')
     for verb in 'kernel', 'headers', 'vmlinux':
         verbs.add_parser(verb).add_argument('series', metavar='SERIES')
+    verbs.add_parser('source').add_argument('series', metavar='SERIES')
     one = verbs.add_parser('program')
     for name in 'package', 'path', 'architecture':
         one.add_argument(name, metavar=name.upper())
@@ -571,6 +594,8 @@ def main():
             print(peers())
         elif arguments.verb == 'root':
             print(debian_root(arguments.name))
+        elif arguments.verb == 'source':
+            print(kernel_source(arguments.series))
         elif arguments.verb == 'program':
             print(program(arguments.package, arguments.path, arguments.architecture))
         elif arguments.verb == 'all':

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * epitaph collect: run at boot. Brings what pstore kept into the archive, tells of the
- * crashes that were recorded since the last time (in panic_log, the system log, a message
- * of the day, by mail, by a program: see announce.h), and then removes what retention
- * does not keep.
+ * epitaph collect: run at boot. Brings what pstore kept into the archive, judges a
+ * rehearsal that crashed this machine (rehearse --real), tells of the crashes that were
+ * recorded since the last time (in panic_log, the system log, a message of the day, by
+ * mail, by a program: see announce.h), and then removes what retention does not keep.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,6 +22,7 @@
 #include "archive/retention.h"
 #include "base/fd.h"
 #include "cli/cli.h"
+#include "cli/rehearse_store.h"
 #include "dump/flat.h"
 #include "record/farewell.h"
 #include "record/field.h"
@@ -354,6 +355,8 @@ static int collect_run(struct cli *cli, int argc, char **argv)
 	r = archive_open(cli->config.archive, &cli->log, &archive, &err);
 	if (r == 0)
 		collect_tell_cut(cli, &archive, &c);
+	if (r == 0) // not before all that the crash left is here
+		is_good = rehearse_judge_real(cli) && is_good;
 	if (r == 0 && cli->config.panic_log[0])
 		r = archive_note(&archive, cli->config.panic_log, &c.new_count, &err);
 	if (r == 0)

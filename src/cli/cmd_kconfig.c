@@ -60,9 +60,10 @@ static void print_row(const struct requirement *row, struct text *done)
 		snprintf(line, sizeof(line),
 			 row->is_unwanted ? "# CONFIG_%s is not set\n" : "CONFIG_%s=y\n",
 			 row->fragment[i]);
-		// merge_config.sh complains of what is set twice
+		// merge_config.sh complains of what is set twice, and would take the
+		// name with CONFIG_ in a comment for that
 		if (strstr(text_get(done), line))
-			printf("# (above) CONFIG_%s\n", row->fragment[i]);
+			printf("# (above) %s\n", row->fragment[i]);
 		else
 			printf("%s", line);
 		text_add(done, "%s", line);

@@ -1,16 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* epitaph reboot: into the current or a named kernel by kexec, without firmware. */
+#include <errno.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "prepare/next_kernel.h"
+#include "record/field.h"
+
+#define REBOOT_SCHEMA_VERSION 1
 
 struct reboot_options {
 	const char *initrd, *cmdline;
 	char root[PATH_MAX], config_path[PATH_MAX];
 	bool is_dry_run;
 };
+
+static int reboot_print_json(const struct next_kernel *next, bool is_dry_run,
+			     struct err *err)
+{
+	_cleanup_json json_t *root =
+		json_pack("{s:i, s:{s:o, s:o}, s:o, s:o, s:b}", "schema_version",
+			  REBOOT_SCHEMA_VERSION, "kernel", "release",
+			  field_new_string(next->kernel.release), "path",
+			  field_new_string(next->kernel.path), "initrd",
+			  next->initrd[0] ? field_new_string(next->initrd) : json_null(),
+			  "cmdline", field_new_string(text_get(&next->cmdline)),
+			  "dry_run", is_dry_run);
+
+	if (!root)
+		return err_nomem(err);
+	if (json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
+		return err_os(err, errno, "unable to write the plan");
+	putchar('\n');
+	return 0;
+}
+
+static void reboot_print(const struct next_kernel *next, bool is_dry_run)
+{
+	printf("kernel         %s, '%s'\n", next->kernel.release, next->kernel.path);
+	printf("initramfs      %s\n", next->initrd[0] ? next->initrd : "none");
+	printf("command line   %s\n", text_get(&next->cmdline));
+	if (is_dry_run)
+		printf("nothing was done: this was a dry run\n");
+}
 
 static int reboot_do(struct cli *cli, const struct reboot_options *options,
 		     const char *kernel, struct err *err)
@@ -21,13 +55,12 @@ static int reboot_do(struct cli *cli, const struct reboot_options *options,
 
 	if (r < 0)
 		return r;
-	printf("kernel         %s, '%s'\n", next.kernel.release, next.kernel.path);
-	printf("initramfs      %s\n", next.initrd[0] ? next.initrd : "none");
-	printf("command line   %s\n", text_get(&next.cmdline));
-	if (options->is_dry_run) {
-		printf("nothing was done: this was a dry run\n");
-		return 0;
-	}
+	if (cli->json)
+		r = reboot_print_json(&next, options->is_dry_run, err);
+	else
+		reboot_print(&next, options->is_dry_run);
+	if (r < 0 || options->is_dry_run)
+		return r;
 	fflush(stdout);
 	r = next_kernel_load(&next, &cli->log, err);
 	return r < 0 ? r : next_kernel_start(&cli->log, err);
@@ -86,5 +119,6 @@ const struct command cmd_reboot = {
 		"      --initrd FILE    this initramfs, or none (the one beside the kernel)\n"
 		"      --cmdline LINE   this command line (the one of now)\n"
 		"      --root DIR       with --dry-run: of a recorded machine\n",
+	.has_json = true,
 	.run = reboot_run,
 };

@@ -41,6 +41,7 @@ enum {
 	OPTION_FIND_MINIMUM,
 	OPTION_STEP,
 	OPTION_STORE,
+	OPTION_REAL,
 };
 
 static const struct option options_table[] = {
@@ -63,6 +64,7 @@ static const struct option options_table[] = {
 	{ "find-minimum", no_argument, NULL, OPTION_FIND_MINIMUM },
 	{ "step", required_argument, NULL, OPTION_STEP },
 	{ "store", required_argument, NULL, OPTION_STORE },
+	{ "real", no_argument, NULL, OPTION_REAL },
 	{ 0 },
 };
 
@@ -98,6 +100,8 @@ struct overrides {
 	bool find_minimum;
 	uint32_t step_mib;
 	const char *store; /* a root, or NULL */
+	bool is_real;
+	bool is_virtual; /* something that only a virtual machine can be told */
 };
 
 static bool parse_number(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
@@ -188,6 +192,9 @@ static int take_option(struct cli *cli, int option, struct rehearse_options *opt
 		return take_number(cli, "step", 1, STEP_MIB_MAX, &overrides->step_mib);
 	case OPTION_STORE:
 		overrides->store = optarg;
+		return 0;
+	case OPTION_REAL:
+		overrides->is_real = true;
 		return 0;
 	default:
 		return cli_exit(option);
@@ -362,12 +369,18 @@ static int rehearse_command(struct cli *cli, int argc, char **argv)
 	rehearse_options_init(&options);
 	while ((option = cli_option(cli, &cmd_rehearse, argc, argv, NULL,
 				    options_table)) != -1) {
+		overrides.is_virtual |= option >= OPTION_KERNEL_ROOT &&
+					option != OPTION_TRIGGER && option != OPTION_REAL;
 		r = take_option(cli, option, &options, &overrides);
 		if (r != 0 || option == CLI_HELP)
 			return r;
 	}
 	if (optind < argc)
 		return cli_usage(cli, "unexpected argument '%s'", argv[optind]);
+	if (overrides.is_real && (overrides.is_virtual || cli->json))
+		return cli_usage(cli, "--real goes with --trigger only");
+	if (overrides.is_real)
+		return rehearse_for_real(cli, options.trigger);
 	r = apply_overrides(cli, &overrides);
 	if (r != 0)
 		return r;
@@ -409,7 +422,8 @@ const struct command cmd_rehearse = {
 		"      --timeout S      give up after that; default 300\n"
 		"      --find-minimum   search the smallest reservation that works\n"
 		"      --step MIB       as exact as that; default 2\n"
-		"      --store DIR      keep the verdict below DIR\n",
+		"      --store DIR      keep the verdict below DIR\n"
+		"      --real           crash this very machine, after a question\n",
 	.has_json = true,
 	.run = rehearse_command,
 };

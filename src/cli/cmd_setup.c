@@ -10,6 +10,9 @@
 #include "prepare/setup.h"
 #include "prepare/setup_apply.h"
 #include "prepare/setup_journal.h"
+#include "record/field.h"
+
+#define SETUP_SCHEMA_VERSION 1
 
 struct setup_command {
 	struct setup_options options;
@@ -58,6 +61,28 @@ static void setup_print_end(const struct setup_command *command,
 		printf("done\n");
 }
 
+static int setup_print_json(const struct setup_command *command,
+			    const struct setup_plan *plan, bool is_done, struct err *err)
+{
+	_cleanup_json json_t *root = NULL;
+	int r = setup_plan_to_json(plan, &root, err);
+	int bad = 0;
+
+	if (r < 0)
+		return r;
+	bad |= json_object_set_new(root, "schema_version",
+				   json_integer(SETUP_SCHEMA_VERSION));
+	bad |= json_object_set_new(root, "root", field_new_string(command->root));
+	bad |= json_object_set_new(root, "undo", json_boolean(command->is_undo));
+	bad |= json_object_set_new(root, "done", json_boolean(is_done));
+	if (bad)
+		return err_nomem(err);
+	if (json_dumpf(root, stdout, JSON_INDENT(2)) < 0)
+		return err_os(err, errno, "unable to write the plan");
+	putchar('\n');
+	return 0;
+}
+
 static int setup_show(const struct setup_plan *plan, struct err *err)
 {
 	_cleanup_text struct text text = { 0 };
@@ -87,35 +112,50 @@ static int setup_make_plan(struct cli *cli, const struct setup_command *command,
 		     : setup_journal_undo_plan(journal, command->is_forced, *ret, err);
 }
 
+/* The plan is shown, and it is to be done: @ret_is_done. An exit code. */
+static int setup_carry_out(struct cli *cli, const struct setup_command *command,
+			   struct setup_plan *plan, struct setup_journal *journal,
+			   bool *ret_is_done, struct err *err)
+{
+	int code = setup_ask(cli, command);
+	int r;
+
+	if (code != EXIT_DONE)
+		return code;
+	r = command->is_undo ? setup_apply_undo(plan, journal, &cli->log, err)
+			     : setup_apply(plan, journal, &cli->log, err);
+	*ret_is_done = r == 0;
+	return r < 0 ? cli_failed(cli, err) : EXIT_DONE;
+}
+
 static int setup_do(struct cli *cli, const struct setup_command *command,
 		    struct setup_journal *journal, struct err *err)
 {
 	_cleanup_setup_plan struct setup_plan *plan = NULL;
 	int r = setup_make_plan(cli, command, journal, &plan, err);
-	int code;
+	bool is_empty, is_done = false;
+	int code = EXIT_DONE;
 
-	if (r == 0)
+	if (r == 0 && !cli->json)
 		r = setup_show(plan, err);
 	if (r < 0)
 		return cli_failed(cli, err);
-	if (setup_plan_is_empty(plan) && !command->is_undo) {
-		printf("nothing to do: all is as it should be\n");
-		return EXIT_DONE;
-	}
-	printf("\n");
-	if (command->is_dry_run) {
-		printf("nothing was changed: this was a dry run\n");
-		return EXIT_DONE;
-	}
-	code = setup_ask(cli, command);
+	is_empty = setup_plan_is_empty(plan) && !command->is_undo;
+	if (!is_empty && !cli->json)
+		printf("\n");
+	if (!is_empty && !command->is_dry_run)
+		code = setup_carry_out(cli, command, plan, journal, &is_done, err);
 	if (code != EXIT_DONE)
 		return code;
-	r = command->is_undo ? setup_apply_undo(plan, journal, &cli->log, err)
-			     : setup_apply(plan, journal, &cli->log, err);
-	if (r < 0)
-		return cli_failed(cli, err);
-	setup_print_end(command, plan);
-	return EXIT_DONE;
+	if (cli->json)
+		r = setup_print_json(command, plan, is_done, err);
+	else if (is_empty)
+		printf("nothing to do: all is as it should be\n");
+	else if (command->is_dry_run)
+		printf("nothing was changed: this was a dry run\n");
+	else
+		setup_print_end(command, plan);
+	return r < 0 ? cli_failed(cli, err) : EXIT_DONE;
 }
 
 static int setup_locked(struct cli *cli, const struct setup_command *command)
@@ -242,6 +282,9 @@ static int setup_run(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "unexpected argument '%s'", argv[optind]);
 	if (command->is_forced && !command->is_undo)
 		return cli_usage(cli, "--force goes with --undo");
+	if (cli->json && !command->is_yes && !command->is_dry_run)
+		return cli_usage(cli, "--json asks nothing: it goes with --yes or "
+				      "--dry-run");
 	return setup_locked(cli, command);
 }
 
@@ -268,5 +311,6 @@ const struct command cmd_setup = {
 		"      --boot-loader NAME  it is this one: grub, grub-bls, systemd-boot,\n"
 		"                       extlinux, cmdline.txt\n"
 		"      --root DIR       a recorded or mounted machine: its files below DIR\n",
+	.has_json = true,
 	.run = setup_run,
 };

@@ -9,6 +9,7 @@
 #include "prepare/armed.h"
 #include "prepare/rehearsed.h"
 #include "record/field.h"
+#include "rehearse/real.h"
 
 #define STATUS_SCHEMA_VERSION 1
 
@@ -53,6 +54,9 @@ static void status_print_rehearsal(const struct status *status)
 		rehearsed_describe(&status->rehearsed, text, sizeof(text));
 	printf("rehearsal      %s%s%s\n", status->stale, status->stale[0] ? "; " : "",
 	       text);
+	if (real_is_pending(status->root))
+		printf("               a crash of this machine was expected, and not judged "
+		       "yet: epitaph collect\n");
 	if (status->rehearsed_result == 0 && status->rehearsed.minimum_mib > 0)
 		printf("smallest       %u MiB reserved are enough, as a rehearsal found\n",
 		       status->rehearsed.minimum_mib);

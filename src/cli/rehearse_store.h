@@ -20,4 +20,10 @@ void rehearse_keep_verdict(const struct cli *cli, const struct rehearse_store *s
 int rehearse_show_minimum(struct cli *cli, const struct rehearse_options *options,
 			  uint32_t step_mib, const struct rehearse_store *store);
 
+/* --real: an exit code, where this machine is still alive. */
+int rehearse_for_real(struct cli *cli, enum rehearse_trigger trigger);
+
+/* At boot: the verdict on a --real of the last boot, kept and told. False: it failed. */
+bool rehearse_judge_real(const struct cli *cli);
+
 #endif

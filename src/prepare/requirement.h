@@ -103,5 +103,6 @@ REQUIREMENT_PROBE(probe_sysctl);
 REQUIREMENT_PROBE(probe_watchdog);
 REQUIREMENT_PROBE(probe_pstore);
 REQUIREMENT_PROBE(probe_console);
+REQUIREMENT_PROBE(probe_iommu);
 
 #endif

@@ -135,6 +135,44 @@ const struct requirement kernel_requirements[] = {
 		.fragment = { "SYSFS" },
 	},
 	{
+		.name = "memfd",
+		.group = REQUIREMENT_SYSTEM_KERNEL,
+		.missing = REQUIREMENT_FAILS,
+		.is_for_loading = true,
+		.probe = probe_option,
+		.why = "the capture image is built in memory, before anything on the disk is "
+		       "changed",
+		.todo = "use a kernel that has MEMFD_CREATE",
+		.arch = ARCH_ANY,
+		// before v4.18 TMPFS brought it
+		.any_of = { "MEMFD_CREATE", "TMPFS" },
+		.fragment = { "SHMEM", "TMPFS", "MEMFD_CREATE" },
+	},
+	{
+		.name = "file-locking",
+		.group = REQUIREMENT_SYSTEM_KERNEL,
+		.missing = REQUIREMENT_FAILS,
+		.is_for_loading = true,
+		.probe = probe_option,
+		.why = "two that arm, or write to the archive, at once wait for each other",
+		.todo = "use a kernel that has FILE_LOCKING",
+		.arch = ARCH_ANY,
+		.any_of = { "FILE_LOCKING" },
+		.fragment = { "FILE_LOCKING" },
+	},
+	{
+		.name = "sysctl",
+		.group = REQUIREMENT_SYSTEM_KERNEL,
+		.missing = REQUIREMENT_WARNING,
+		.probe = probe_option,
+		.why = "decides at run time what becomes a panic (kernel.panic_on_oops)",
+		.todo = "use a kernel that has PROC_SYSCTL, or oops=panic and the like on its "
+			"command line",
+		.arch = ARCH_ANY,
+		.any_of = { "PROC_SYSCTL" },
+		.fragment = { "PROC_FS", "PROC_SYSCTL" },
+	},
+	{
 		.name = "printk",
 		.group = REQUIREMENT_SYSTEM_KERNEL,
 		.missing = REQUIREMENT_FAILS,
@@ -206,7 +244,7 @@ const struct requirement kernel_requirements[] = {
 		.todo = "use a kernel that has PSTORE",
 		.arch = ARCH_ANY,
 		.any_of = { "PSTORE" },
-		.fragment = { "PSTORE" },
+		.fragment = { "MISC_FILESYSTEMS", "PSTORE" },
 	},
 	{
 		.name = "pstore-ram",
@@ -218,7 +256,7 @@ const struct requirement kernel_requirements[] = {
 		.todo = "use a kernel that has PSTORE_RAM",
 		.arch = ARCH_ANY,
 		.any_of = { "PSTORE_RAM" },
-		.fragment = { "PSTORE", "PSTORE_RAM" },
+		.fragment = { "MISC_FILESYSTEMS", "PSTORE", "PSTORE_RAM" },
 	},
 	{
 		.name = "pstore-console",
@@ -231,7 +269,7 @@ const struct requirement kernel_requirements[] = {
 			"PSTORE_CONSOLE (Debian's have not)",
 		.arch = ARCH_ANY,
 		.any_of = { "PSTORE_CONSOLE" },
-		.fragment = { "PSTORE", "PSTORE_CONSOLE" },
+		.fragment = { "MISC_FILESYSTEMS", "PSTORE", "PSTORE_CONSOLE" },
 	},
 	{
 		.name = "debug-pagealloc",

@@ -556,6 +556,16 @@ const struct requirement machine_requirements[] = {
 		.todo = "install the modules of the crash kernel, and run depmod",
 	},
 	{
+		.name = "iommu",
+		.group = REQUIREMENT_TARGET,
+		.missing = REQUIREMENT_WARNING,
+		.probe = probe_iommu,
+		.why = "translates what devices read and write: the crash kernel has to take "
+		       "over the dead one's tables, or the disk does not answer",
+		.todo = "name a crash kernel with the driver of this IOMMU: 'image' in "
+			"[kernel] of epitaph.conf",
+	},
+	{
 		.name = "room",
 		.group = REQUIREMENT_TARGET,
 		.missing = REQUIREMENT_FAILS,

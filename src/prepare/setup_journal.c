@@ -185,7 +185,7 @@ int setup_journal_begin(struct setup_journal *journal, const struct setup_plan *
 {
 	_cleanup_json json_t *changes = json_array(), *steps = json_array(),
 			     *settings = json_array();
-	json_t *object;
+	json_t *object = NULL;
 	int bad = 0, r;
 
 	if (json_array_size(journal->runs) >= JOURNAL_RUNS_MAX)

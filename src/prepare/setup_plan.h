@@ -123,6 +123,9 @@ void setup_plan_note(struct setup_plan *plan, const char *fmt, ...) PRINTF(2, 3)
  */
 int setup_plan_format(const struct setup_plan *plan, struct text *ret, struct err *err);
 
+/* The same for programs: notes, files (as file_state_to_json()), settings, programs. */
+int setup_plan_to_json(const struct setup_plan *plan, json_t **ret, struct err *err);
+
 /* As it will be: the lines of @text, each with "# " before it, broken at blanks. */
 void setup_comment(const char *text, struct text *ret);
 

@@ -302,19 +302,6 @@ static int record_tasks(struct err *err)
 	return r;
 }
 
-/* One write is one line there; not dprintf(), which seeks first, and kmsg refuses that.
- */
-static int log_marker(const struct job *job, struct err *err)
-{
-	_cleanup_fd int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-	char line[256];
-	int n = snprintf(line, sizeof(line), GUEST_MESSAGE "%.128s\n", job->marker);
-
-	if (fd < 0)
-		return err_os(err, errno, "unable to open '/dev/kmsg'");
-	return fd_write_full(fd, line, (size_t)n, err);
-}
-
 /* In a child of its own: the one that panics has a name. */
 static void load_trigger_module(const struct job *job, struct err *err)
 {
@@ -386,7 +373,7 @@ static void first_boot(const struct job *job, struct err *err)
 		return;
 	sync();
 	say(GUEST_PANIC);
-	if (log_marker(job, err) == 0)
+	if (trigger_log_marker(job->marker, err) == 0)
 		bring_down(job, err);
 }
 

@@ -97,19 +97,26 @@ static void phases_reach(struct phases *phases, enum rehearse_phase phase,
 		phases->reached(phases->context, phase, result);
 }
 
+bool phases_parse_memory(const char *text, int64_t *ret_low_kib, int64_t *ret_total_kib)
+{
+	double low, total;
+
+	if (sscanf(text, PROGRESS_MEMORY "%lf MiB of %lf MiB", &low, &total) != 2 ||
+	    !(low >= 0 && total >= low && total < PHASES_MEMORY_MAX_MIB))
+		return false;
+	*ret_low_kib = (int64_t)(low * 1024);
+	*ret_total_kib = (int64_t)(total * 1024);
+	return true;
+}
+
 /* "epitaph: lowest free memory 10.5 MiB of 40.8 MiB" */
 static void phases_memory(struct phases *phases, const char *line)
 {
 	const char *at = strstr(line, PROGRESS_PREFIX PROGRESS_MEMORY);
-	double low, total;
 
-	if (at &&
-	    sscanf(at, PROGRESS_PREFIX PROGRESS_MEMORY "%lf MiB of %lf MiB", &low,
-		   &total) == 2 &&
-	    low >= 0 && total >= low && total < PHASES_MEMORY_MAX_MIB) {
-		phases->memory_low_kib = (int64_t)(low * 1024);
-		phases->memory_total_kib = (int64_t)(total * 1024);
-	}
+	if (at)
+		phases_parse_memory(at + strlen(PROGRESS_PREFIX), &phases->memory_low_kib,
+				    &phases->memory_total_kib);
 }
 
 static void phases_line(struct phases *phases, const char *line, double seconds)

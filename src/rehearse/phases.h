@@ -40,4 +40,7 @@ void phases_feed(struct phases *phases, const char *data, size_t size, double se
 /* The last phase reached, or -1. */
 int phases_last(const struct phases *phases);
 
+/* "lowest free memory 10.5 MiB of 40.8 MiB": false if it is not that, or none. */
+bool phases_parse_memory(const char *text, int64_t *ret_low_kib, int64_t *ret_total_kib);
+
 #endif

@@ -93,7 +93,7 @@ struct rehearse_result {
 	char kernel[PATH_MAX];	  /* the image that was tried */
 	char accelerator[8];	  /* "kvm" or "tcg" */
 	char kernel_release[65];
-	char marker[64];	  /* was logged just before the panic */
+	char marker[TRIGGER_MARKER_SIZE]; /* was logged just before the panic */
 	char directory[PATH_MAX]; /* console.log, and what was taken off the disk */
 	char record[PATH_MAX];	  /* of the record in there; "" if there is none */
 	char console[PATH_MAX];	  /* the log of the serial console */

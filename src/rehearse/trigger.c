@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,34 @@ int rehearse_trigger_parse(const char *name, enum rehearse_trigger *ret, struct 
 	}
 	rehearse_trigger_list(list, sizeof(list));
 	return err_set(err, ERR_INVALID, "'%s' is none of %s", name, list);
+}
+
+/* ---- the marker ---- */
+
+#define MARKER_BYTES 8
+
+int trigger_make_marker(char ret[static TRIGGER_MARKER_SIZE], struct err *err)
+{
+	unsigned char random[MARKER_BYTES];
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_os(err, errno, "no random bytes");
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(ret + 2 * i, TRIGGER_MARKER_SIZE - 2 * i, "%02x", random[i]);
+	return 0;
+}
+
+/* One write is one line there; not dprintf(), which seeks first, and kmsg refuses that.
+ */
+int trigger_log_marker(const char *marker, struct err *err)
+{
+	_cleanup_fd int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	char line[256];
+	int n = snprintf(line, sizeof(line), GUEST_MESSAGE "%.128s\n", marker);
+
+	if (fd < 0)
+		return err_os(err, errno, "unable to open '/dev/kmsg'");
+	return fd_write_full(fd, line, (size_t)n, err);
 }
 
 /* ---- what has to be set for it ---- */

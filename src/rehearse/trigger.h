@@ -28,6 +28,14 @@ void rehearse_trigger_list(char *ret, size_t size);
 int rehearse_trigger_parse(const char *name, enum rehearse_trigger *ret, struct err *err);
 
 /*
+ * What tells this crash from any other: a random word, and the line with it that goes to
+ * the kernel's log just before.
+ */
+#define TRIGGER_MARKER_SIZE 64
+int trigger_make_marker(char ret[static TRIGGER_MARKER_SIZE], struct err *err);
+int trigger_log_marker(const char *marker, struct err *err);
+
+/*
  * Does it, and waits for the end, @wait_s at most; @ready (may be NULL) is called when
  * all is set for it. Returns only if the machine is still alive, with the error that says
  * so; what was set for it has been set back then.

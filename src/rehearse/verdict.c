@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -12,7 +13,9 @@
 #include "record/record.h"
 #include "rehearse/guest_lines.h"
 
-#define DMESG_LIMIT ((size_t)64 << 20)
+#define DMESG_LIMIT	   ((size_t)64 << 20)
+/* A crash that is looked for is one of the last: more may come from pstore. */
+#define MARKED_RECORDS_MAX 16
 
 int verdict_find_record(const char *archive, char ret[static PATH_MAX], struct err *err)
 {
@@ -47,6 +50,41 @@ static bool dmesg_has(const struct record *record, const char *marker)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return file_read(AT_FDCWD, path, DMESG_LIMIT, &dmesg, NULL, NULL) == 0 &&
 	       strstr(dmesg, line);
+}
+
+static int stamp_filter(const struct dirent *entry)
+{
+	return part_stamp_is_valid(entry->d_name);
+}
+
+int verdict_find_marked(const char *archive, const char *marker,
+			char ret[static PATH_MAX], struct err *err)
+{
+	struct dirent **names = NULL;
+	int count = scandir(archive, &names, stamp_filter, alphasort), looked = 0;
+	bool is_found = false;
+
+	if (count < 0)
+		return err_set(err, ERR_NOTFOUND, "no archive '%s'", archive);
+	for (int i = count; i-- > 0; free(names[i])) {
+		_cleanup_record struct record *record = NULL;
+		char path[PATH_MAX];
+
+		if (is_found || looked >= MARKED_RECORDS_MAX ||
+		    snprintf(path, sizeof(path), "%s/%s", archive, names[i]->d_name) >=
+			    (int)sizeof(path))
+			continue;
+		looked++;
+		if (record_open(path, &record, NULL) == 0 && dmesg_has(record, marker)) {
+			is_found = true;
+			memcpy(ret, path, PATH_MAX);
+		}
+	}
+	free(names);
+	return is_found ? 0
+			: err_set(err, ERR_NOTFOUND,
+				  "none of the last %d records in '%s' is of that crash",
+				  looked, archive);
 }
 
 /* Adds what is wrong with a part. */

@@ -12,6 +12,10 @@
 /* The newest record below @archive; ERR_NOTFOUND. */
 int verdict_find_record(const char *archive, char ret[static PATH_MAX], struct err *err);
 
+/* The one of the newest records whose log has @marker; ERR_NOTFOUND. */
+int verdict_find_marked(const char *archive, const char *marker,
+			char ret[static PATH_MAX], struct err *err);
+
 /*
  * Are all parts that @mode asks for complete, do their checksums hold, and is @marker in
  * the dead kernel's log? @ret_why says what is not so.

@@ -25,7 +25,8 @@ EXPECTED = Path(__file__).resolve().parent / 'check'
 DEPMOD = shutil.which('depmod', path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin')
 
 RELEASE = '6.1.0-32-amd64'
-GOOD = '''X86_64 KEXEC KEXEC_FILE KEXEC_SIG CRASH_DUMP CRASH_CORE SYSFS PRINTK KALLSYMS
+GOOD = '''X86_64 KEXEC KEXEC_FILE KEXEC_SIG CRASH_DUMP CRASH_CORE SYSFS MEMFD_CREATE
+    FILE_LOCKING PROC_SYSCTL PRINTK KALLSYMS
     KALLSYMS_ALL DEBUG_INFO DEBUG_INFO_BTF UNWINDER_ORC PSTORE PSTORE_CONSOLE PROC_FS
     PROC_VMCORE RELOCATABLE SMP DEVTMPFS BLK_DEV_INITRD RD_GZIP BINFMT_ELF BLOCK
     FUTEX'''.split()
@@ -171,6 +172,7 @@ def debian12_armed(m):
 def debian12_not_armed(m):
     m.debian()
     m.kernel('root=/dev/sda1 crashkernel=192M quiet', size=192, panic=0, panic_on_oops=0)
+    m.write('sys/class/iommu/ivhd0/x')
     return 4
 
 
@@ -211,7 +213,9 @@ def debian12_range_missed(m):
 def fedora_locked_down(m):
     release = '6.12.5-200.fc41.x86_64'
     m.write(f'usr/lib/modules/{release}/vmlinuz', bzimage(release))
-    m.write(f'usr/lib/modules/{release}/config', config())
+    m.write(f'usr/lib/modules/{release}/config', config([*GOOD, 'INTEL_IOMMU']))
+    m.write('sys/class/iommu/dmar0/x')
+    m.write('sys/class/iommu/dmar1/x')
     m.modules(release)
     m.disk()
     m.kernel('crashkernel=2G-64G:256M,64G-:512M', release, size=256)

@@ -590,10 +590,41 @@ def test_reboot(m):
     assert m.run('reboot', '--root', 'machine')[0] == 2
 
 
+def test_json(m):
+    """What is told to programs is what is done, and the undo is the same the other way round."""
+    debian11(m)
+    before = snapshot(m.root)
+
+    def told(*words):
+        code, out, err = m.run('setup', '--root', 'machine', '--json', *words)
+        assert (code, err) == (0, ''), (code, err)
+        return json.loads(out)
+    assert m.run('setup', '--root', 'machine', '--json')[0] == 2
+    plan = told('--dry-run')
+    assert plan['schema_version'] == 1 and plan['done'] is False and plan['needs_reboot']
+    assert snapshot(m.root) == before
+    assert told('--yes') == {**plan, 'done': True}
+    files = {f['path']: f for f in plan['files']}
+    sysctl = files['/etc/sysctl.d/90-epitaph.conf']
+    assert sysctl['before'] == {'kind': 'absent'} and sysctl['after']['kind'] == 'file', sysctl
+    assert (m.root / 'etc/sysctl.d/90-epitaph.conf').read_text() == sysctl['after']['data']
+    assert ['update-grub'] in [p['words'] for p in plan['programs']], plan['programs']
+    again = told('--yes')
+    assert again['done'] is False and again['files'] == [], again
+    undone = {f['path']: f for f in told('--undo', '--yes')['files']}
+    assert all(undone[path]['after'] == files[path]['before'] for path in files), undone
+    m.write('boot/initrd.img-5.10.0-32-amd64', 'x')
+    code, out, err = m.run('reboot', '--root', 'machine', '--dry-run', '--json')
+    next_one = json.loads(out)
+    assert (code, err) == (0, '') and next_one['kernel']['release'] == '5.10.0-32-amd64', out
+    assert next_one['initrd'].endswith('/boot/initrd.img-5.10.0-32-amd64'), out
+    assert next_one['dry_run'] is True and next_one['cmdline'] == 'root=/dev/sda1 ro quiet', out
+
+
 TESTS = (test_grub_reads_it, test_changed_since, test_in_use_since, test_modes_stay, test_refused,
          test_links, test_unwritable, test_broken_shell, test_journal,
          test_takeover, test_takeover_fedora, test_takeover_suse, test_ramoops, test_ramoops_bls,
-         test_firmware_pstore, test_serial, test_netconsole, test_give_back, test_reboot)
+         test_firmware_pstore, test_serial, test_netconsole, test_give_back, test_reboot, test_json)
 
 
 def main():
