@@ -111,7 +111,7 @@ static int unpack_zstd(const uint8_t *data, size_t size, struct pstore_unpacked 
 static int unpack_lzo(const uint8_t *data, size_t size, struct pstore_unpacked *u,
 		      struct err *err)
 {
-	size_t capacity;
+	size_t capacity = 0;
 	lzo_uint length;
 	int lzo, r = reserve(u, size, &capacity, err);
 
@@ -155,7 +155,7 @@ static bool lz4_length(const uint8_t *data, size_t size, size_t *at, size_t *len
 static int unpack_lz4(const uint8_t *data, size_t size, struct pstore_unpacked *u,
 		      struct err *err)
 {
-	size_t capacity, at = 0;
+	size_t capacity = 0, at = 0;
 	int r = reserve(u, size, &capacity, err);
 
 	if (r < 0)

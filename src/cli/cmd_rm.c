@@ -68,8 +68,11 @@ static int rm_run(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "which crash?");
 	// What collect or prune is doing comes first. Without an archive: a path is
 	// meant.
-	if (stat(cli->config.archive, &st) == 0)
+	if (stat(cli->config.archive, &st) == 0) {
 		r = archive_lock(cli->config.archive, &lock, &err);
+		if (r == 0)
+			removal_sweep(cli->config.archive, &cli->log);
+	}
 	if (r == 0)
 		r = removals_find(cli, argc - optind, argv + optind, &removals, &err);
 	if (r < 0)

@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "base/fd.h"
+#include "base/size.h"
 #include "cli/mem_table.h"
 #include "dump/dump.h"
 #include "record/field.h"
@@ -85,30 +86,6 @@ static bool save_parse_number(const char *text, unsigned long max, unsigned long
 	if (*text < '0' || *text > '9' || *end || errno || value > max)
 		return false;
 	*ret = value;
-	return true;
-}
-
-/* "8M": bytes, or so many K, M, G or T of 1024. 0 is none. */
-static bool save_parse_size(const char *text, uint64_t *ret)
-{
-	static const char units[] = "KMGT";
-	unsigned long long value;
-	const char *unit;
-	char *end;
-	unsigned int shift = 0;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || errno || !value)
-		return false;
-	unit = *end ? strchr(units, *end & ~0x20) : NULL;
-	if (*end && (!unit || end[1]))
-		return false;
-	if (unit)
-		shift = 10 * (unsigned int)(unit - units + 1);
-	if (value > UINT64_MAX >> shift)
-		return false;
-	*ret = value << shift;
 	return true;
 }
 
@@ -182,7 +159,8 @@ static int save_set_option(struct save *save, int option)
 					 optarg);
 		return EXIT_DONE;
 	case SAVE_LIMIT:
-		if (!save_parse_size(optarg, &options->size_limit))
+		if (!size_parse(optarg, 10, &options->size_limit) ||
+		    options->size_limit == 0)
 			return cli_usage(
 				save->cli,
 				"'%s' is no size: a number of bytes, or of K, M, "

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "cli/makedumpfile.h"
 #include "dump/dump.h"
 
@@ -141,20 +142,9 @@ static bool set_levels(struct mdf *mdf, char *text)
 /* Bytes, or with K, M, G, T, P. */
 static bool set_size_limit(struct mdf *mdf, const char *text)
 {
-	static const char units[] = "KMGTP";
-	unsigned long long value;
-	const char *unit = NULL;
 	uint64_t size;
-	char *end;
 
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (*end)
-		unit = strchr(units, *end >= 'a' ? *end - 'a' + 'A' : *end);
-	if (*text < '0' || *text > '9' || errno || (*end && (!unit || end[1])) ||
-	    __builtin_mul_overflow(
-		    value, UINT64_C(1) << (unit ? 10 * (unit - units + 1) : 0), &size) ||
-	    size == 0) {
+	if (!size_parse(text, 0, &size) || size == 0) {
 		mdf_say(mdf, MDF_COMMON, "Limit size(%s) is invalid.\n", text);
 		return false;
 	}

@@ -161,23 +161,11 @@ static int value_number(const char *text, uint32_t min, uint32_t max, uint32_t *
 /* "500M": bytes, or with a K, M, G or T of 1024 each. */
 static int value_size(const char *text, uint64_t *ret, struct err *err)
 {
-	static const char units[] = "KMGT";
 	uint64_t value;
-	const char *unit;
-	char *end;
 
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9')
-		return err_set(err, ERR_INVALID, "is no size");
-	unit = *end ? strchr(units, *end) : NULL;
-	if (*end && (!unit || end[1]))
+	if (!size_parse(text, 10, &value))
 		return err_set(err, ERR_INVALID, "is no size, as 500M or 20G are");
-	for (int i = 0; unit && i <= unit - units; i++) {
-		if (!u64_mul(value, 1024, &value))
-			errno = ERANGE;
-	}
-	if (errno || value > INT64_MAX)
+	if (value > INT64_MAX)
 		return err_set(err, ERR_INVALID, "is too much");
 	*ret = value;
 	return 0;

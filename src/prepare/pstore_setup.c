@@ -211,6 +211,25 @@ static int plan_firmware(const struct pstore_machine *machine,
 		       : 0;
 }
 
+/* Who has taken the records away until now is not silently left without them. */
+static void note_systemd(struct setup_plan *plan)
+{
+	static const char *const paths[] = {
+		"/usr/lib/systemd/system/systemd-pstore.service",
+		"/lib/systemd/system/systemd-pstore.service",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		if (!setup_plan_has(plan, paths[i]))
+			continue;
+		setup_plan_note(plan,
+				"systemd-pstore runs after epitaph collect, which takes "
+				"its records over, those in /var/lib/systemd/pstore too; "
+				"collect_pstore = no in epitaph.conf leaves them to it");
+		return;
+	}
+}
+
 int pstore_plan(enum pstore_choice choice, const struct pstore_machine *machine,
 		struct parameters *parameters, struct setup_plan *plan, struct err *err)
 {
@@ -227,5 +246,7 @@ int pstore_plan(enum pstore_choice choice, const struct pstore_machine *machine,
 			"               With a crash kernel loaded pstore stays empty: "
 			"it takes over first. --post-notifiers lets pstore write "
 			"before; a driver that hangs there then costs the capture.");
+	if (r == 0)
+		note_systemd(plan);
 	return r;
 }

@@ -158,6 +158,41 @@ def test_pstore(machine):
     assert len(machine.names()) == 1
 
 
+def test_pstore_of_systemd(machine):
+    """What systemd-pstore of systemd 252 made of two parts in EFI variables, two in ERST, of
+    ramoops with its console, and of a record that the kernel could not unpack: it joins the
+    parts into dmesg.txt, and leaves the rest flat."""
+    def panic(when, *files):
+        for name, data in files:
+            os.utime(machine.put(f'pstore/{name}', data), (when, when))
+
+    panic(1704164640,
+          ('170416464/dmesg-efi_pstore-170416464001001', PSTORE),
+          ('170416464/dmesg-efi_pstore-170416464002001', 'Panic#1 Part2\n<6>[    1.000001] a\n'),
+          ('170416464/dmesg.txt', 'Panic#1 Part2\n<6>[    1.000001] a\n' + PSTORE))
+    erst = 1704165240 << 32
+    for part, text in ((2, '<6>[    3.000001] b\n'), (1, '<0>[    3.000002] Kernel panic - c\n')):
+        panic(1704165240, (f'{str(erst)[:-6]}/dmesg-erst-{erst + 3 - part}',
+                           f'Panic#1 Part{part}\n{text}'))
+    panic(1704165840, ('dmesg-ramoops-0', 'Panic#1 Part1\n<0>[    4.000002] Kernel panic - d\n'),
+          ('console-ramoops-0', '[    4.000002] the console\n'), ('dmesg.txt', 'x'))
+    panic(1704166440, ('dmesg-ramoops-1.enc.z', 'xx'))
+    done = json.loads(machine.run('import', '--json', machine.source / 'pstore').stdout)
+    assert (done['made'], done['failed']) == (4, 0), done
+    assert machine.names() == ['202401020304', '202401020314', '202401020324',
+                               '202401020334'], machine.names()
+    logs = [next((machine.archive / name).glob('dmesg.*')).read_text() for name in machine.names()]
+    assert logs[0].splitlines()[0] == '[    1.000001] a' and 'sysrq' in logs[0], logs
+    assert logs[1] == '[    3.000001] b\n[    3.000002] Kernel panic - c\n', logs
+    # The console is of the last crash of its backend.
+    assert (machine.archive / '202401020334/pstore/console-ramoops-0').exists()
+    broken = machine.meta('202401020334')['parts']['dmesg']
+    assert broken['state'] == 'partial' and 'compressed data' in broken['reason'], broken
+    assert (machine.archive / '202401020334/pstore/dmesg-ramoops-1.enc.z').read_text() == 'xx'
+    machine.run('import', machine.source / 'pstore')
+    assert len(machine.names()) == 4 and (machine.source / 'pstore/dmesg-ramoops-0').exists()
+
+
 def test_in_place(machine):
     """A crash that another tool keeps in the archive itself is not made twice."""
     machine.archive.mkdir()

@@ -83,6 +83,7 @@ def debian13_cloud(m):
     debian(m, '6.12.48+deb13-cloud-amd64')
     m.write('etc/default/grub.d/10_cloud.cfg',
             'GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200 earlyprintk"\n')
+    m.write('usr/lib/systemd/system/systemd-pstore.service', '[Service]\n')
 
 
 def ubuntu2404(m):

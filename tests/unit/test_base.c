@@ -332,6 +332,57 @@ static void test_sha256(void **state)
 		hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+static void test_size_parse(void **state)
+{
+	static const struct {
+		const char *text;
+		int base;
+		uint64_t size; /* UINT64_MAX: none */
+	} known[] = {
+		{ "0", 10, 0 },
+		{ "500", 10, 500 },
+		{ "8K", 10, 8192 },
+		{ "8m", 10, 8 * MIB },
+		{ "20G", 10, 20 * GIB },
+		{ "3t", 10, 3072 * GIB },
+		{ "1P", 10, GIB * MIB },
+		{ "16383P", 10, 16383 * (GIB * MIB) },
+		{ "16384P", 10, UINT64_MAX },
+		{ "99999999999999999999", 10, UINT64_MAX },
+		{ "", 10, UINT64_MAX },
+		{ "K", 10, UINT64_MAX },
+		{ "-1", 10, UINT64_MAX },
+		{ " 1", 10, UINT64_MAX },
+		{ "+1", 10, UINT64_MAX },
+		{ "1 K", 10, UINT64_MAX },
+		{ "1KB", 10, UINT64_MAX },
+		{ "1E", 10, UINT64_MAX },
+		{ "1+", 10, UINT64_MAX },
+		{ "0x10", 10, UINT64_MAX },
+		{ "0x10", 0, 16 },
+		{ "010K", 0, 8192 },
+		{ "010", 10, 10 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		uint64_t size = 0;
+		bool is_good = size_parse(known[i].text, known[i].base, &size);
+
+		if (is_good != (known[i].size != UINT64_MAX) ||
+		    (is_good && size != known[i].size))
+			fail_msg("'%s'", known[i].text);
+	}
+	// A unit's letter with a bit changed is none: "+" is "K" without 0x20 and 0x40.
+	for (int c = 1; c < 256; c++) {
+		char text[] = { '1', (char)c, 0 };
+		uint64_t size;
+
+		assert_int_equal(size_parse(text, 10, &size),
+				 (c >= '0' && c <= '9') ||
+					 strchr("KkMmGgTtPp", c) != NULL);
+	}
+}
+
 static void test_trust(void **state)
 {
 	static const struct {
@@ -399,6 +450,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_read_to_end),
+		cmocka_unit_test(test_size_parse),
 		cmocka_unit_test(test_trust),
 		cmocka_unit_test(err_grows_outwards),
 		cmocka_unit_test(err_full_keeps_the_cause),

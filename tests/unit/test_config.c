@@ -250,7 +250,7 @@ static void bad_values_leave_the_default(void **state)
 		"[archive]\nkeep_days = 1d",
 		"[archive]\nkeep_size = G",
 		"[archive]\nkeep_size = 1GB",
-		"[archive]\nkeep_size = 1g",
+		"[archive]\nkeep_size = 1b",
 		"[archive]\nkeep_size = 99999999T",
 		"[archive]\nkeep_size = 99999999999999999999",
 		"[panic]\npanic_on_oops = maybe",

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -28,70 +27,10 @@
 #include "archive/pstore_unpack.h"
 #include "archive/removal.h"
 #include "base/fd.h"
+#include "fake_trap.h"
 #include "fake_tree.h"
 
 #define WHEN ((time_t)1795394520) /* 2026-11-23 00:42 UTC */
-
-/* ---- failing and dying at the n-th call ---- */
-
-static struct {
-	int at; /* 1: the next call; 0: never */
-	bool kills;
-} trap;
-
-static int trap_call(void)
-{
-	if (trap.at == 0 || --trap.at > 0)
-		return 0;
-	if (trap.kills)
-		_exit(42);
-	errno = ENOSPC;
-	return -1;
-}
-
-/* Not done: nobody cuts the power here, and hundreds of them take their time. */
-int fsync(int fd)
-{
-	return trap_call();
-}
-
-int syncfs(int fd)
-{
-	return trap_call();
-}
-
-int renameat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath)
-{
-	return trap_call() ? -1
-			   : (int)syscall(SYS_renameat2, olddirfd, oldpath, newdirfd,
-					  newpath, 0);
-}
-
-int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath,
-	      unsigned int flags)
-{
-	return trap_call() ? -1
-			   : (int)syscall(SYS_renameat2, olddirfd, oldpath, newdirfd,
-					  newpath, flags);
-}
-
-int mkdirat(int dirfd, const char *path, mode_t mode)
-{
-	return trap_call() ? -1 : (int)syscall(SYS_mkdirat, dirfd, path, mode);
-}
-
-int unlinkat(int dirfd, const char *path, int flags)
-{
-	return trap_call() ? -1 : (int)syscall(SYS_unlinkat, dirfd, path, flags);
-}
-
-/* Half of the bytes arrive before the end. */
-ssize_t write(int fd, const void *buf, size_t size)
-{
-	if (trap.at == 1)
-		syscall(SYS_write, fd, buf, size / 2);
-	return trap_call() ? -1 : syscall(SYS_write, fd, buf, size);
-}
 
 /* ---- helpers ---- */
 
@@ -976,7 +915,7 @@ static void each_step(struct fixture *f, bool kills, bool has_kdump)
 		check_whole(f, has_kdump);
 		if (WEXITSTATUS(status) == 0)
 			break;
-		assert_int_equal(WEXITSTATUS(status), kills ? 42 : 41);
+		assert_int_equal(WEXITSTATUS(status), kills ? TRAP_KILLED : 41);
 	}
 	assert_in_range(steps, 30, 300);
 }

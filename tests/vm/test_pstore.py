@@ -32,7 +32,7 @@ import build   # noqa: E402
 import lab     # noqa: E402
 
 SERIES = '6.12'
-TIMEOUT = 300
+TIMEOUT = 420
 MEMORY = 512  # MiB, of which 2 at 496 MiB are ramoops'
 REGION = 0x1f000000
 RECORD = 0x20000
