@@ -15,9 +15,11 @@
 
 #include "base/fd.h"
 #include "cli/crash.h"
+#include "debuginfo/module_file.h"
 #include "debuginfo/vmlinux.h"
 #include "gdb/gdb_target.h"
 #include "gdb/symbol_file.h"
+#include "kernel/module_section.h"
 
 #define PATH_SIZE 4096
 
@@ -25,6 +27,7 @@ enum {
 	OPTION_GDB = 1000,
 	OPTION_VMLINUX,
 	OPTION_NO_VMLINUX,
+	OPTION_DEBUG_DIR,
 };
 
 struct gdb {
@@ -33,6 +36,7 @@ struct gdb {
 	const struct gdb_target *target;
 	const char *program; /* NULL: the one that knows the dump's machine */
 	const char *vmlinux_path;
+	const char *debug_directory; /* NULL: the usual one */
 	bool wants_no_vmlinux;
 	char **arguments; /* of gdb's own, NULL-terminated */
 
@@ -104,11 +108,65 @@ static int add_symbols(struct gdb *gdb, enum symbol_file_kind kind, const char *
 	return 0;
 }
 
+/* What of a module is freed once it runs may be another module's memory by now. */
+static bool is_freed(const struct module *module, const char *section)
+{
+	return module->state == MODULE_STATE_LIVE && strncmp(section, ".init", 5) == 0;
+}
+
+/*
+ * The debug file of one module, with its sections where the dead kernel had them. Behind
+ * our own symbols: those say how to unwind.
+ */
+static void add_module(struct gdb *gdb, const struct module *module,
+		       const struct debug_files *files)
+{
+	struct kernel *kernel = gdb->crash->kernel;
+	struct module_sections sections = { 0 };
+	char path[PATH_MAX];
+	struct err why = { 0 };
+	int r = module_file_find(kernel, module, files, path, &why);
+
+	if (r == 0)
+		r = module_sections_read(kernel, module, &sections, &why);
+	if (r < 0) {
+		log_debug(&gdb->cli->log, "without debug symbols of module '%s': %s",
+			  module->name, err_text(&why));
+		return;
+	}
+	text_add(&gdb->commands, "add-symbol-file ");
+	add_quoted(&gdb->commands, path);
+	for (size_t i = 0; i < sections.count; i++) {
+		if (is_freed(module, sections.items[i].name))
+			continue;
+		text_add(&gdb->commands, " -s ");
+		add_quoted(&gdb->commands, sections.items[i].name);
+		text_add(&gdb->commands, " 0x%llx",
+			 (unsigned long long)sections.items[i].vaddr);
+	}
+	text_add(&gdb->commands, "\n");
+	module_sections_done(&sections);
+}
+
+static void add_modules(struct gdb *gdb, const struct debug_files *files)
+{
+	const struct modules *modules;
+	const struct module *items;
+	size_t count;
+
+	if (kernel_modules(gdb->crash->kernel, &modules, NULL) < 0)
+		return;
+	items = modules_get(modules, &count);
+	for (size_t i = 0; i < count; i++)
+		add_module(gdb, &items[i], files);
+}
+
 /* Without a vmlinux our symbols are all; a vmlinux that was named must be right. */
 static int add_all_symbols(struct gdb *gdb, struct err *err)
 {
 	struct vmlinux vmlinux;
-	struct debug_files files = { .vmlinux = gdb->vmlinux_path };
+	struct debug_files files = { .vmlinux = gdb->vmlinux_path,
+				     .directory = gdb->debug_directory };
 	struct err why = { 0 };
 	int r = ERR_NOTFOUND;
 
@@ -134,7 +192,10 @@ static int add_all_symbols(struct gdb *gdb, struct err *err)
 		 (unsigned long long)vmlinux.offset);
 	add_quoted(&gdb->commands, vmlinux.path);
 	text_add(&gdb->commands, "\n");
-	return add_symbols(gdb, SYMBOL_FILE_AFTER, "behind-vmlinux", err);
+	r = add_symbols(gdb, SYMBOL_FILE_AFTER, "behind-vmlinux", err);
+	if (r == 0)
+		add_modules(gdb, &files);
+	return r;
 }
 
 static int add_target(struct gdb *gdb, struct err *err)
@@ -271,6 +332,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		{ "gdb", required_argument, NULL, OPTION_GDB },
 		{ "vmlinux", required_argument, NULL, OPTION_VMLINUX },
 		{ "no-vmlinux", no_argument, NULL, OPTION_NO_VMLINUX },
+		{ "debug-dir", required_argument, NULL, OPTION_DEBUG_DIR },
 		{ 0 },
 	};
 	_cleanup_crash struct crash crash = { 0 };
@@ -293,6 +355,8 @@ static int run(struct cli *cli, int argc, char **argv)
 			gdb.program = optarg;
 		if (c == OPTION_VMLINUX)
 			gdb.vmlinux_path = optarg;
+		if (c == OPTION_DEBUG_DIR)
+			gdb.debug_directory = optarg;
 		gdb.wants_no_vmlinux |= c == OPTION_NO_VMLINUX;
 	}
 	if (c != -1)
@@ -324,6 +388,7 @@ const struct command cmd_gdb = {
 	.options =
 		"      --vmlinux FILE   debug symbols, else those below /usr/lib/debug\n"
 		"      --no-vmlinux     none: symbols are made from the dump\n"
+		"      --debug-dir DIR  debug symbols below DIR instead\n"
 		"      --gdb PROGRAM    another gdb than gdb, or gdb-multiarch for a dump of\n"
 		"                       another machine\n",
 	.run = run,

@@ -48,7 +48,8 @@ static const char *const plumbing[] = {
 	"hrtimer_interrupt*", "__hrtimer_run*", "__run_hrtimer*", "tick_sched*", "tick_nohz*", "tick_periodic*",
 	"tick_handle_*", "tick_do_*", "update_process_times*",
 	"nmi", "end_repeat_nmi", "do_nmi", "default_do_nmi", "first_nmi", "instr_sysvec*",
-	"el0_*", "el1_*", "el1h_*", "el0t_*", "do_mem_abort*", "do_translation_fault*",
+	"arch_timer_handler*", "handle_percpu_*", "*handle_domain_irq", "gic_handle_irq",
+	"generic_handle_*", "handle_irq_*", "handle_IRQ*", "el0_*", "el1_*", "el1h_*", "el0t_*", "do_mem_abort*", "do_translation_fault*",
 	"do_undefinstr*", "bug_handler*", "brk_handler*", "do_debug_exception*",
 	"do_el0_*", "invoke_syscall*", "__invoke_syscall*", "vector_*", "__dabt_*", "__irq_*",
 	"kthread", "worker_thread*", "process_one_work*", "process_scheduled_works*",
@@ -56,7 +57,7 @@ static const char *const plumbing[] = {
 
 	"__do_kernel_fault*", "do_bad_area*", "do_tag_check_fault*", "do_sp_pc*",
 	"smp_trace_apic*", "skb_panic*", "skb_over_panic*", "skb_under_panic*", "assertfail*",
-	"rust_helper_*", "rust_begin_unwind*", "__reiserfs_panic*", "rcu_gp_*", "__switch_to*",
+	"rust_helper_*", "*rust_begin_unwind*", "*core9panicking*", "__reiserfs_panic*", "rcu_gp_*", "__switch_to*",
 	"__do_sys_*_noop", "irqentry_*",
 
 	/* Waiting and locking: whoever called is of interest. */
@@ -85,7 +86,7 @@ static const char *const plumbing[] = {
 	"kvmalloc*", "vmalloc*", "__vmalloc*", "vzalloc*", "slab_*", "__slab_*", "___slab_*",
 	"cache_*", "__cache_*", "alloc_pages*", "__alloc_pages*", "__get_free_pages*",
 	"free_debug*", "alloc_debug*", "krealloc*", "kmemdup*", "__do_kmalloc*", "do_slab_free*",
-	"__list_*", "list_*", "hlist_*", "rb_*", "refcount_*", "__refcount*", "kref_*", "atomic_*",
+	"__list_*", "list_*", "hlist_*", "klist_*", "rb_*", "refcount_*", "__refcount*", "kref_*", "atomic_*",
 	"arch_atomic*", "atomic64_*", "test_bit", "set_bit*", "clear_bit*", "variable_test_bit",
 	"constant_test_bit", "_test_bit*", "test_and_*", "__set_bit*", "__fortify*",
 	"fortify_*", "sized_strscpy*", "kobject_*", "__kobject*", "_find_*", "bitmap_*",
@@ -144,7 +145,11 @@ static const char *const dispatchers[] = {
 	"call_write_iter", "vfs_ioctl", "do_vfs_ioctl", "ksys_ioctl", "*_sys_ioctl",
 	"*compat_ioctl*", "blkdev_ioctl", "blkdev_driver_ioctl", "ksys_read", "ksys_write",
 	"sock_sendmsg*", "__sock_sendmsg*", "sock_recvmsg*", "sock_write_iter", "sock_read_iter",
-	"*_sys_setsockopt", "do_dentry_open", "vfs_get_tree", "mount_fs", "rtnetlink_rcv_msg", "nfnetlink_rcv_msg",
+	"*_sys_setsockopt", "kernel_setsockopt", "sock_common_setsockopt", "__sys_listen",
+	"kernel_listen", "__sys_accept*", "kernel_accept", "sock_do_ioctl", "sock_ioctl",
+	"sock_release", "__sock_release", "sk_common_release", "sock_mmap", "call_mmap",
+	"mmap_region*", "do_mmap*", "vfs_open", "__fput", "task_work_run", "exit_to_usermode*",
+	"do_dentry_open", "vfs_get_tree", "mount_fs", "rtnetlink_rcv_msg", "nfnetlink_rcv_msg",
 	/* Work items, timers, interrupts, threads, modules that begin. */
 	"do_one_initcall", "process_one_work", "process_scheduled_works", "worker_thread", "kthread", "call_timer_fn*",
 	"expire_timers*", "__run_timers*", "run_timer_softirq", "__hrtimer_run*", "do_softirq*",
@@ -153,13 +158,21 @@ static const char *const dispatchers[] = {
 	"ret_from_*",
 };
 
+/* All who wait for the one lock that all network devices have are one trouble. */
+static const char *const shared_locks[] = { "rtnl_lock*", "synchronize_*", "__wait_rcu_gp*" };
+static const char *const waits[] = {
+	"*sched*", "*_lock*", "*_slowlock*", "*down_*", "*completion*", "*wait*", "*synchronize*",
+	"*kthread*",
+};
+
 static const char *const checkers[] = { "usb_submit_urb" };
 
 static const struct {
 	const char *pattern, *name;
 } aliases[] = {
 	{ "synchronize_rcu*", "synchronize_rcu" }, { "__wait_rcu_gp*", "synchronize_rcu" },
-	{ "synchronize_sched*", "synchronize_rcu" },
+	{ "synchronize_sched*", "synchronize_rcu" }, { "synchronize_srcu*", "synchronize_rcu" },
+	{ "__synchronize_srcu*", "synchronize_rcu" }, { "synchronize_net*", "synchronize_rcu" },
 	{ "smp_call_function*", "smp_call_function" },
 };
 
@@ -209,6 +222,12 @@ const char *cause_alias(const char *function)
 			return aliases[i].name;
 	}
 	return NULL;
+}
+
+bool cause_is_wait(const char *function)
+{
+	return !is_one_of(shared_locks, ARRAY_SIZE(shared_locks), function) &&
+	       is_one_of(waits, ARRAY_SIZE(waits), function);
 }
 
 bool cause_is_checker(const char *function)

@@ -19,6 +19,9 @@ bool cause_is_dispatcher(const char *function);
 /* Does it complain of what its caller did? Titles name both then: "caller/function". */
 bool cause_is_checker(const char *function);
 
+/* Is waiting or locking all that it does, by its name? */
+bool cause_is_wait(const char *function);
+
 /* The one name for functions that do the same, or NULL. */
 const char *cause_alias(const char *function);
 

@@ -40,6 +40,8 @@ enum cause_function {
 	 * CPU that hangs is somewhere else in each report of one hang.
 	 */
 	FUNCTION_ENTRY,
+	/* As TRACE, but nothing whose name says that it waits or locks. */
+	FUNCTION_WAIT,
 	FUNCTION_NONE,
 };
 

@@ -176,10 +176,27 @@ static void note_trace(struct tale *tale, const struct oops_frame *frame)
 		tale->first = *frame;
 	if (!tale->frame.function[0])
 		tale->frame = *frame;
+	if (!tale->waiter.function[0] && !cause_is_wait(frame->function))
+		tale->waiter = *frame;
 	if (!tale->caller.function[0] && !cause_is_checker(frame->function))
 		tale->caller = *frame;
 	if (!tale->entry.function[0] && cause_alias(frame->function))
 		tale->entry = *frame;
+}
+
+/* arm's "(func) from (caller+0x1/0x2)": the last caller has no line of its own. */
+static void note_trace_line(struct tale *tale, const struct oops_frame *frame,
+			    const char *line)
+{
+	static const char from[] = ") from ";
+	const char *p = strstr(line, from);
+	struct oops_frame caller;
+
+	note_trace(tale, frame);
+	if (p && !tale->entry.function[0] &&
+	    oops_parse_frame(p + strlen(from) - 1, &caller) &&
+	    cause_is_dispatcher(caller.function))
+		tale->entry = tale->before;
 }
 
 /*
@@ -210,8 +227,8 @@ static void note_trace_header(struct tale *tale)
 {
 	tale->has_trace_header = true;
 	tale->has_trace = false;
-	tale->frame = tale->caller = tale->entry = tale->before = tale->any_frame =
-		(struct oops_frame){ 0 };
+	tale->frame = tale->caller = tale->waiter = tale->entry = tale->before =
+		tale->any_frame = (struct oops_frame){ 0 };
 	tale->signature = (struct signature){ 0 };
 	if (tale->ip.function[0])
 		signature_add(&tale->signature, tale->ip.function, tale->ip.module);
@@ -230,7 +247,7 @@ static void note_frame(struct tale *tale, const char *line)
 	if (oops_parse_ip(line, &frame))
 		note_ip(tale, &frame, line);
 	else if (oops_parse_frame(line, &frame) && frame.is_reliable)
-		note_trace(tale, &frame);
+		note_trace_line(tale, &frame, line);
 	else if (frame.function[0] && tale->has_trace_header)
 		note_guess(tale, &frame);
 }
@@ -306,6 +323,8 @@ static const struct oops_frame *preferred_frame(const struct tale *tale,
 		break;
 	case FUNCTION_LINE:
 		frame = &tale->line_frame;
+		if (!frame->function[0] || cause_is_plumbing(frame->function))
+			frame = &tale->ip;
 		break;
 	case FUNCTION_FIRST:
 		frame = &tale->first;
@@ -315,6 +334,9 @@ static const struct oops_frame *preferred_frame(const struct tale *tale,
 		break;
 	case FUNCTION_ENTRY:
 		frame = &tale->entry;
+		break;
+	case FUNCTION_WAIT:
+		frame = &tale->waiter;
 		break;
 	case FUNCTION_TRACE:
 	case FUNCTION_NONE:

@@ -41,6 +41,7 @@ struct tale {
 	struct oops_frame first; /* of all that is listed the first that is no plumbing */
 	struct oops_frame frame; /* of the trace the first that is no plumbing */
 	struct oops_frame caller; /* ... nor a checker */
+	struct oops_frame waiter; /* ... nor waits by its name */
 	struct oops_frame entry;  /* the last before a dispatcher */
 	struct oops_frame before; /* the last that is no plumbing */
 	struct oops_frame any_frame;

@@ -58,6 +58,8 @@ const char html_style[] =
 	"background:var(--warnbg);color:var(--warn)}.bad{background:var(--badbg);"
 	"color:var(--bad)}\n"
 	"header{border-top:4px solid var(--bad)}\n"
+	"dl.stuck{margin:0}dl.stuck dt{color:var(--dim)}"
+	"dl.stuck dd{margin:0 0 8px;overflow-wrap:anywhere}"
 	"header dl{margin:0;display:grid;grid-template-columns:8.5em 1fr;"
 	"gap:8px 16px}\n"
 	"dt{color:var(--dim)}dd{margin:0;min-width:0}\n"

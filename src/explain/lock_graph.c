@@ -167,8 +167,17 @@ void lock_graph_finish(struct lock_graph *graph, struct survey *survey)
 
 /* ---- text ---- */
 
+static bool is_task_end(const struct lock_edge *edge)
+{
+	return !strcmp(edge->kind, lock_kind_name(LOCK_TASK_END));
+}
+
 static void format_lock(const struct lock_edge *edge, struct text *ret)
 {
+	if (is_task_end(edge)) {
+		text_add(ret, "the end of a task");
+		return;
+	}
 	text_add(ret, "%.*s", (int)strcspn(edge->kind, "-"), edge->kind);
 	if (edge->lock_vaddr)
 		text_add(ret, " 0x%" PRIx64, edge->lock_vaddr);
@@ -202,7 +211,7 @@ static void format_owner(const struct lock_graph *graph, const struct lock_edge 
 		text_add(ret, "  held by %" PRIu64 " readers, the last of them ",
 			 edge->readers);
 	else
-		text_add(ret, "  held by ");
+		text_add(ret, is_task_end(edge) ? "  that is " : "  held by ");
 	if (edge->owner.pid < 0) {
 		text_add(ret, "an unknown task: %s\n",
 			 edge->unknown[0] ? edge->unknown : "no reason is known");
@@ -234,7 +243,7 @@ static void format_waiter(const struct lock_edge *edge, struct text *ret)
 	size_t start = ret->size;
 
 	span_format(&edge->since, since, sizeof(since));
-	text_add(ret, "  wanted by ");
+	text_add(ret, is_task_end(edge) ? "  waited for by " : "  wanted by ");
 	format_party(&edge->waiter, since, ret);
 	if (!strncmp(edge->kind, "rwsem-", 6))
 		text_add(ret, " to %s", edge->kind + 6);

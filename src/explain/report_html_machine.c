@@ -69,7 +69,8 @@ static void add_stuck(const struct report_stuck *stuck, struct text *ret)
 
 	if (stuck->cpu == UINT32_MAX)
 		return;
-	text_add(ret, "<h3>CPU %" PRIu32 ", which was stuck</h3>\n<dl>", stuck->cpu);
+	text_add(ret, "<h3>CPU %" PRIu32 ", which was stuck</h3>\n<dl class=\"stuck\">",
+		 stuck->cpu);
 	for (int i = 0; i < STUCK_KIND_COUNT; i++) {
 		report_stuck_format_list(stuck, (enum stuck_kind)i, line, sizeof(line));
 		if (!line[0])

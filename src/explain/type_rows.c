@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "explain/ascii.h"
 #include "explain/member.h"
+#include "kernel/module_types.h"
 #include "kernel/type_info.h"
 
 #define NAME_SIZE 256
@@ -358,6 +359,8 @@ int type_rows_read(struct kernel *kernel, const char *path, uint64_t vaddr,
 	_cleanup_type_rows struct type_rows rows = { 0 };
 	struct reader reader = { .kernel = kernel, .vaddr = vaddr, .rows = &rows };
 	struct place place = { .name = "", .path = "" };
+	_cleanup_types struct types *of_module = NULL;
+	const char *module;
 	struct type_info info;
 	char name[sizeof(rows.type)];
 	int r = kernel_types(kernel, &reader.types, err);
@@ -365,6 +368,12 @@ int type_rows_read(struct kernel *kernel, const char *path, uint64_t vaddr,
 	if (r == 0)
 		r = types_find(reader.types, path, &place.type_id, &place.offset_bits,
 			       &place.bitfield_bits, err);
+	if (r == ERR_NOTFOUND &&
+	    module_types_find(kernel, path, &of_module, &module, NULL) == 0) {
+		reader.types = of_module;
+		r = types_find(of_module, path, &place.type_id, &place.offset_bits,
+			       &place.bitfield_bits, err);
+	}
 	if (r == 0)
 		r = add_place(&reader, &place, err);
 	if (r < 0)

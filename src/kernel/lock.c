@@ -37,6 +37,16 @@ struct locks {
 	struct lock_layout mutex, rwsem;
 	uint64_t *tasks; /* addresses, ascending */
 	size_t task_count;
+
+	/* Completions that the end of a task completes, ascending; read when asked for.
+	 */
+	struct task_end *ends;
+	size_t end_count;
+	bool has_ends;
+};
+
+struct task_end {
+	uint64_t completion_vaddr, task_vaddr;
 };
 
 static void layout_read(struct kernel *kernel, const char *const paths[6],
@@ -101,8 +111,10 @@ int locks_new(struct kernel *kernel, const struct task_list *tasks, struct locks
 
 void locks_free(struct locks *locks)
 {
-	if (locks)
-		free(locks->tasks);
+	if (!locks)
+		return;
+	free(locks->tasks);
+	free(locks->ends);
 	free(locks);
 }
 
@@ -133,6 +145,12 @@ static bool find_slow_path(struct locks *locks, const struct backtrace *backtrac
 		{ "__ww_mutex_lock", LOCK_MUTEX },
 		{ "rwsem_down_read_slowpath", LOCK_RWSEM_READ },
 		{ "rwsem_down_write_slowpath", LOCK_RWSEM_WRITE },
+		{ "rt_mutex_slowlock", LOCK_RTMUTEX },
+		{ "rt_mutex_slowlock_block", LOCK_RTMUTEX },
+		{ "__rt_mutex_slowlock", LOCK_RTMUTEX },
+		{ "__wait_for_common", LOCK_TASK_END }, // since v5.17, 6d5a763c3023
+		{ "wait_for_completion", LOCK_TASK_END },
+		{ "wait_for_completion_killable", LOCK_TASK_END },
 	};
 
 	for (size_t i = 0; i < backtrace->count; i++) {
@@ -330,29 +348,182 @@ static int find_owner(struct locks *locks, const struct lock_layout *layout,
 	return 0;
 }
 
-void lock_wait_read(struct locks *locks, const struct task *task, enum lock_kind kind,
-		    uint64_t low, uint64_t high, struct lock_wait *ret)
+/* ---- rt_mutexes ---- */
+
+#define RT_MUTEX_FLAGS UINT64_C(3) /* of its owner: has waiters */
+
+/* A pointer that is a member of what lies at @vaddr. */
+static int read_pointer(struct locks *locks, uint64_t vaddr, const char *path,
+			uint64_t *ret, struct err *err)
+{
+	uint64_t offset;
+	int r = kernel_offset(locks->kernel, path, &offset, err);
+
+	return r == 0 ? kernel_read_u64(locks->kernel, vaddr + offset, ret, err) : r;
+}
+
+static int read_rtmutex(struct locks *locks, const struct task *task,
+			struct lock_wait *wait, struct err *err)
+{
+	uint64_t waiter, owner;
+	int r = read_pointer(locks, task->vaddr, "task_struct.pi_blocked_on", &waiter,
+			     err);
+
+	if (r == 0 && !waiter)
+		r = err_set(err, ERR_NOTFOUND, "it names no waiter");
+	if (r == 0)
+		r = read_pointer(locks, waiter, "rt_mutex_waiter.lock", &wait->lock_vaddr,
+				 err);
+	/* 830e6acc8a1c (v5.15) put the members that all kinds have into a struct. */
+	if (r == 0 && read_pointer(locks, wait->lock_vaddr, "rt_mutex_base.owner", &owner,
+				   NULL) < 0)
+		r = read_pointer(locks, wait->lock_vaddr, "rt_mutex.owner", &owner, err);
+	if (r < 0)
+		return r;
+	owner &= ~RT_MUTEX_FLAGS;
+	if (!owner)
+		return err_set(err, ERR_NOTFOUND, "nobody holds it now");
+	if (!is_task(locks, owner))
+		return err_set(err, ERR_NOTFOUND,
+			       "its owner 0x%" PRIx64 " is no task that is left", owner);
+	wait->owner_vaddr = owner;
+	return 0;
+}
+
+/* ---- the end of a task ---- */
+
+static int compare_ends(const void *a, const void *b)
+{
+	const struct task_end *x = a, *y = b;
+
+	return (x->completion_vaddr > y->completion_vaddr) -
+	       (x->completion_vaddr < y->completion_vaddr);
+}
+
+/* Once for all who ask: a dump may have many tasks, and many who wait. */
+static void read_ends(struct locks *locks)
+{
+	uint64_t offset;
+
+	if (locks->has_ends)
+		return;
+	locks->has_ends = true;
+	locks->ends = calloc(locks->task_count + 1, sizeof(*locks->ends));
+	if (!locks->ends ||
+	    kernel_offset(locks->kernel, "task_struct.vfork_done", &offset, NULL) < 0)
+		return;
+	for (size_t i = 0; i < locks->task_count; i++) {
+		struct task_end *end = &locks->ends[locks->end_count];
+
+		if (kernel_read_u64(locks->kernel, locks->tasks[i] + offset,
+				    &end->completion_vaddr, NULL) < 0 ||
+		    !end->completion_vaddr)
+			continue;
+		end->task_vaddr = locks->tasks[i];
+		locks->end_count++;
+	}
+	qsort(locks->ends, locks->end_count, sizeof(*locks->ends), compare_ends);
+}
+
+/*
+ * The head of the ring that a waiter is in lies in the completion: the one node that is
+ * no waiter, for it does not name a task.
+ */
+static int find_completion(struct locks *locks, const struct lock_layout *layout,
+			   uint64_t node, uint64_t *ret, struct err *err)
+{
+	uint64_t at = node, task;
+
+	for (size_t steps = 0; steps < LOCK_WAITERS_MAX; steps++) {
+		int r = kernel_read_u64(locks->kernel, at, &at, err);
+
+		if (r < 0)
+			return err_in(err, r, "the list of waiters");
+		if (kernel_read_u64(locks->kernel, at - layout->list + layout->task,
+				    &task, NULL) < 0 ||
+		    !is_task(locks, task)) {
+			*ret = at - layout->wait_list;
+			return 0;
+		}
+		if (at == node)
+			break;
+	}
+	return err_set(err, ERR_NOTFOUND, "the list of waiters has no head");
+}
+
+static int read_task_end(struct locks *locks, const struct task *task, uint64_t low,
+			 uint64_t high, struct lock_wait *wait, struct err *err)
+{
+	struct lock_layout layout = { 0 };
+	struct task_end key = { 0 }, *end;
+	uint64_t node, head;
+	int r = kernel_offset(locks->kernel, "swait_queue.task", &layout.task, err);
+
+	if (r == 0)
+		r = kernel_offset(locks->kernel, "swait_queue.task_list", &layout.list,
+				  err);
+	if (r == 0)
+		r = kernel_offset(locks->kernel, "completion.wait", &layout.wait_list,
+				  err);
+	if (r == 0)
+		r = kernel_offset(locks->kernel, "swait_queue_head.task_list", &head,
+				  err);
+	layout.wait_list += head;
+	if (r == 0)
+		r = find_waiter(locks, &layout, task->vaddr, low, high, &node, err);
+	if (r == 0)
+		r = find_completion(locks, &layout, node, &key.completion_vaddr, err);
+	if (r < 0)
+		return r;
+	read_ends(locks);
+	end = locks->ends ? bsearch(&key, locks->ends, locks->end_count,
+				    sizeof(*locks->ends), compare_ends)
+			  : NULL;
+	if (!end)
+		return err_set(err, ERR_NOTFOUND,
+			       "who will complete it is not written down");
+	wait->lock_vaddr = end->completion_vaddr;
+	wait->owner_vaddr = end->task_vaddr;
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+/* A mutex or a rw_semaphore. */
+static int read_lock(struct locks *locks, const struct task *task, uint64_t low,
+		     uint64_t high, struct lock_wait *wait, struct err *err)
 {
 	const struct lock_layout *layout =
-		kind == LOCK_MUTEX ? &locks->mutex : &locks->rwsem;
-	struct lock_wait wait = { .kind = kind };
-	struct err why = { 0 };
+		wait->kind == LOCK_MUTEX ? &locks->mutex : &locks->rwsem;
 	uint64_t node = 0;
 	int r = 0;
 
 	if (layout->missing[0])
-		r = err_set(&why, ERR_UNSUPPORTED, "%s", layout->missing);
+		r = err_set(err, ERR_UNSUPPORTED, "%s", layout->missing);
 	if (r == 0)
-		r = find_waiter(locks, layout, task->vaddr, low,
-				MIN(high, low + LOCK_STACK_MAX), &node, &why);
+		r = find_waiter(locks, layout, task->vaddr, low, high, &node, err);
 	if (r == 0 && layout->has_head)
-		r = find_lock(locks, layout, node, &wait.lock_vaddr, &why);
+		r = find_lock(locks, layout, node, &wait->lock_vaddr, err);
 	else if (r == 0)
-		r = find_pointed_lock(locks, layout, node, low,
-				      MIN(high, low + LOCK_STACK_MAX), &wait.lock_vaddr,
-				      &why);
-	if (r == 0)
-		r = find_owner(locks, layout, &wait, &why);
+		r = find_pointed_lock(locks, layout, node, low, high, &wait->lock_vaddr,
+				      err);
+	return r == 0 ? find_owner(locks, layout, wait, err) : r;
+}
+
+void lock_wait_read(struct locks *locks, const struct task *task, enum lock_kind kind,
+		    uint64_t low, uint64_t high, struct lock_wait *ret)
+{
+	struct lock_wait wait = { .kind = kind };
+	struct err why = { 0 };
+	int r;
+
+	high = MIN(high, low + LOCK_STACK_MAX);
+	if (kind == LOCK_RTMUTEX)
+		r = read_rtmutex(locks, task, &wait, &why);
+	else if (kind == LOCK_TASK_END)
+		r = read_task_end(locks, task, low, high, &wait, &why);
+	else
+		r = read_lock(locks, task, low, high, &wait, &why);
 	if (r < 0)
 		snprintf(wait.unknown, sizeof(wait.unknown), "%.159s", err_text(&why));
 	*ret = wait;
@@ -362,22 +533,28 @@ int lock_wait_find(struct locks *locks, const struct task *task,
 		   const struct backtrace *backtrace, struct lock_wait *ret,
 		   struct err *err)
 {
+	struct lock_wait wait;
 	enum lock_kind kind;
 	uint64_t low, high;
 	size_t frame;
 
 	if (!find_slow_path(locks, backtrace, &kind, &frame))
-		return err_set(err, ERR_NOTFOUND, "it waits for no mutex or rwsem");
+		return err_set(err, ERR_NOTFOUND, "it waits for no lock");
 	low = backtrace->frames[0].sp;
 	high = frame + 1 < backtrace->count ? backtrace->frames[frame + 1].sp
 					    : low + LOCK_STACK_MAX;
-	lock_wait_read(locks, task, kind, low, high, ret);
+	lock_wait_read(locks, task, kind, low, high, &wait);
+	if (kind == LOCK_TASK_END && !wait.owner_vaddr)
+		return err_set(err, ERR_NOTFOUND, "it waits for no task's end: %s",
+			       wait.unknown);
+	*ret = wait;
 	return 0;
 }
 
 const char *lock_kind_name(enum lock_kind kind)
 {
-	static const char *const names[] = { "mutex", "rwsem-read", "rwsem-write" };
+	static const char *const names[] = { "mutex", "rwsem-read", "rwsem-write",
+					     "rtmutex", "task-end" };
 
 	return names[kind];
 }

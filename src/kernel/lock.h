@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lock that a sleeping task waits for, and who has it: mutexes and rw_semaphores.
- * Source: Linux kernel/locking/mutex.[ch], kernel/locking/rwsem.c,
- * include/linux/{mutex,rwsem}.h; members by BTF.
+ * The lock that a sleeping task waits for, and who has it: mutexes, rw_semaphores,
+ * rt_mutexes; and the end of another task, where it waits for that.
+ * Source: Linux kernel/locking/mutex.[ch], kernel/locking/{rwsem,rtmutex}.c,
+ * kernel/sched/completion.c, include/linux/{mutex,rwsem,swait}.h; members by BTF.
  *
  * Most kernels do not say which lock that is. A task that waits for one has a waiter
  * (struct mutex_waiter, rwsem_waiter) on its stack, in a ring with the other waiters and
@@ -13,8 +14,14 @@
  * Since v7.x (mutex.first_waiter) the ring has no head. The lock is then one that the
  * stack points to, and that points into the ring itself.
  *
- * Not known here: locks of PREEMPT_RT, semaphores, completions, bits and events: nobody
- * writes down who will end such a wait.
+ * A task that waits for a rt_mutex names its waiter, and that the lock (task_struct
+ * .pi_blocked_on).
+ *
+ * Who will end the wait for a completion nobody writes down, but for one kind: a task's
+ * end, or its exec, completes what its vfork_done points to. For that wait vfork() and
+ * kthread_stop().
+ *
+ * Not known here: locks of PREEMPT_RT, semaphores, other completions, bits and events.
  */
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H
@@ -36,6 +43,8 @@ enum lock_kind { /* and how it is wanted */
 	LOCK_MUTEX,
 	LOCK_RWSEM_READ,
 	LOCK_RWSEM_WRITE,
+	LOCK_RTMUTEX,
+	LOCK_TASK_END, /* a completion; the owner is who completes it */
 };
 
 struct lock_wait {
@@ -73,7 +82,7 @@ int lock_wait_find(struct locks *locks, const struct task *task,
 void lock_wait_read(struct locks *locks, const struct task *task, enum lock_kind kind,
 		    uint64_t low, uint64_t high, struct lock_wait *ret);
 
-/* "mutex", "rwsem-read", "rwsem-write" */
+/* "mutex", "rwsem-read", "rwsem-write", "rtmutex", "task-end" */
 const char *lock_kind_name(enum lock_kind kind);
 
 #define _cleanup_locks _cleanup_(locks_freep)

@@ -14,11 +14,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "base/fd.h"
 #include "image/image.h"
 #include "kernel/btf_plain.h"
 
@@ -80,17 +83,18 @@ static int u64_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int index_build(struct types *types, struct err *err)
+/* Of the types from @first on. */
+static int index_build(struct types *types, uint32_t first, struct err *err)
 {
 	uint32_t type_count = btf__type_cnt(types->btf);
 	size_t count = 0;
 
-	for (uint32_t id = 1; id < type_count; id++)
+	for (uint32_t id = first; id < type_count; id++)
 		count += indexed_name(types, btf__type_by_id(types->btf, id)) != NULL;
 	types->index = calloc(count + 1, sizeof(*types->index));
 	if (!types->index)
 		return err_nomem(err);
-	for (uint32_t id = 1; id < type_count; id++) {
+	for (uint32_t id = first; id < type_count; id++) {
 		const struct btf_type *type = btf__type_by_id(types->btf, id);
 		const char *name = indexed_name(types, type);
 
@@ -105,11 +109,26 @@ static int index_build(struct types *types, struct err *err)
 }
 
 /*
+ * btf__new_split() is in the header of libbpf 1.1, but not in its library: what reads a
+ * file is.
+ */
+static struct btf *split_new(const uint8_t *data, size_t size, struct btf *base)
+{
+	_cleanup_fd int fd = memfd_create("btf", MFD_CLOEXEC);
+	char path[64];
+
+	if (fd < 0 || fd_write_full(fd, data, size, NULL) < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return btf__parse_raw_split(path, base);
+}
+
+/*
  * libbpf copies what it is given: *owned, which holds @data or is NULL, is freed as soon
  * as it did, for both are megabytes.
  */
-static int parse_btf(const uint8_t *data, uint8_t **owned, size_t size, struct btf **ret,
-		     struct err *err)
+static int parse_btf(const uint8_t *data, uint8_t **owned, size_t size, struct btf *base,
+		     struct btf **ret, struct err *err)
 {
 	uint8_t *plain = NULL;
 	size_t plain_size;
@@ -125,7 +144,7 @@ static int parse_btf(const uint8_t *data, uint8_t **owned, size_t size, struct b
 	}
 	/* Of the whole process, but nobody else here uses libbpf: it prints to stderr. */
 	libbpf_set_print(NULL);
-	*ret = btf__new(data, (uint32_t)size);
+	*ret = base ? split_new(data, size, base) : btf__new(data, (uint32_t)size);
 	if (!*ret && errno == ENOMEM)
 		return err_nomem(err);
 	if (!*ret)
@@ -137,17 +156,18 @@ static int parse_btf(const uint8_t *data, uint8_t **owned, size_t size, struct b
 }
 
 /* @owned as of parse_btf(). */
-static int new_from(const uint8_t *data, uint8_t **owned, size_t size, struct types **ret,
-		    struct err *err)
+static int new_from(const uint8_t *data, uint8_t **owned, size_t size,
+		    const struct types *base, struct types **ret, struct err *err)
 {
 	_cleanup_types struct types *types = calloc(1, sizeof(*types));
 	int r;
 
 	if (!types)
 		return err_nomem(err);
-	r = parse_btf(data, owned, size, &types->btf, err);
+	types->marks_signed_enums = base && base->marks_signed_enums;
+	r = parse_btf(data, owned, size, base ? base->btf : NULL, &types->btf, err);
 	if (r == 0)
-		r = index_build(types, err);
+		r = index_build(types, base ? btf__type_cnt(base->btf) : 1, err);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(types);
@@ -161,7 +181,18 @@ int types_new_bytes(const void *data, size_t size, struct types **ret, struct er
 	if (size > TYPES_BTF_SIZE_MAX)
 		return err_set(err, ERR_LIMIT, "BTF has %zu bytes, more than %zu", size,
 			       TYPES_BTF_SIZE_MAX);
-	return new_from(data, &none, size, ret, err);
+	return new_from(data, &none, size, NULL, ret, err);
+}
+
+int types_new_split(const struct types *base, const void *data, size_t size,
+		    struct types **ret, struct err *err)
+{
+	_cleanup_free uint8_t *none = NULL;
+
+	if (size > TYPES_BTF_SIZE_MAX)
+		return err_set(err, ERR_LIMIT, "BTF has %zu bytes, more than %zu", size,
+			       TYPES_BTF_SIZE_MAX);
+	return new_from(data, &none, size, base, ret, err);
 }
 
 int types_locate(struct kernel *kernel, uint64_t *ret_start, uint64_t *ret_size,
@@ -229,7 +260,7 @@ int types_new_at(struct kernel *kernel, uint64_t start, uint64_t size, struct ty
 	r = kernel_read(kernel, start, bytes, size, err);
 	if (r < 0)
 		return err_in(err, r, "reading BTF");
-	return new_from(bytes, &bytes, size, ret, err);
+	return new_from(bytes, &bytes, size, NULL, ret, err);
 }
 
 int types_new(struct kernel *kernel, struct types **ret, struct err *err)

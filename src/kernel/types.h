@@ -33,6 +33,14 @@ int types_new_at(struct kernel *kernel, uint64_t start, uint64_t size, struct ty
 
 /* From the bytes of a .BTF section; copies them. */
 int types_new_bytes(const void *data, size_t size, struct types **ret, struct err *err);
+
+/*
+ * From the bytes of a module's .BTF section, which goes on where @base, the kernel's own,
+ * ends: names and ids of that are known in it too. Only the module's own types are found
+ * by name. Borrows @base.
+ */
+int types_new_split(const struct types *base, const void *data, size_t size,
+		    struct types **ret, struct err *err);
 void types_free(struct types *types);
 static inline void types_freep(struct types **types)
 {

@@ -54,6 +54,7 @@ ALIASES = {
     'end_repeat_nmi': 'asm_exc_nmi',
     'common_startup_64': 'secondary_startup_64',
     'secondary_startup_64_no_verify': 'secondary_startup_64',
+    'asm_call_irq_on_stack': 'asm_call_on_stack',  # v5.10
 }
 # The task that recorded ps.txt, and the one that crashed the kernel.
 RECORDER = 'lab_guest'

@@ -263,7 +263,7 @@ class Test:
         mine, other = set(ours.kept()), set(theirs.kept())
         heads = self.heads(sorted(mine - other)) if mine - other else {}
         odd = [hex(pfn) for pfn in mine - other if heads.get(pfn) not in mine & other]
-        self.check(f'level {level}: bitmap2 as makedumpfile, but for {len(heads)} tails',
+        self.check(f'{level}: bitmap2 as makedumpfile, but for {len(heads)} tails',
                    mine >= other and not odd, len(other - mine), len(odd), odd[:10])
         return len(heads)
 
@@ -294,7 +294,7 @@ class Test:
             ours, theirs_file = Kdump(path), Kdump(theirs)
             if self.is_beyond_makedumpfile:
                 self.same_bits(f'level {level}', ours, theirs_file, ['bitmap1'])
-                lacking += self.same_but_for_tails(level, ours, theirs_file)
+                lacking += self.same_but_for_tails(f'level {level}', ours, theirs_file)
             else:
                 self.same_bits(f'level {level}', ours, theirs_file)
             self.check(f'level {level}: headers as makedumpfile',
@@ -389,14 +389,17 @@ class Test:
                    ours[0] == 0 and tasks > 40 and not faults, ours[0], faults, ours[1][:10])
         dump.unlink(missing_ok=True)
 
+    def crash_gives_up(self, said):
+        """Where it is known to, and in the way that is known."""
+        return self.is_beyond_crash and said[0] and any(
+            'invalid structure member offset' in line for line in said[1])
+
     def readers(self):
         vmlinux = assets.vmlinux(self.release)
         peers = [('crash', self.crash), ('drgn', self.drgn)]
         for name, ask in peers if self.has_peers else peers[1:]:
             theirs = ask(self.vmcore, vmlinux)
-            told_before = (name == 'crash' and self.is_beyond_crash and theirs[0] and
-                           any('invalid structure member offset' in line
-                               for line in theirs[1]))
+            told_before = name == 'crash' and self.crash_gives_up(theirs)
             for codec in CODECS:
                 ours = ask(self.work / codec, vmlinux)
                 differing = [pair for pair in zip(theirs[1], ours[1]) if pair[0] != pair[1]]

@@ -185,6 +185,18 @@ class Check:
         self.check(f'{name}: the same frames', addresses, f'{count} frames')
         self.check(f'{name}: the same functions', symbols)
 
+    def check_module(self, vmlinux):
+        """Lines of the module that died, from its debug file at its load addresses."""
+        module = next(self.lab.glob('*.ko'))
+        with tempfile.TemporaryDirectory() as home:
+            release = (self.lab / 'release').read_text().strip()
+            place = Path(home) / 'lib/modules' / release / 'extra'
+            place.mkdir(parents=True)
+            (place / module.name).symlink_to(module)
+            code, output = self.gdb('bt 2', options=('--vmlinux', vmlinux, '--debug-dir', home))
+        lines = re.findall(r'^#\d .*epitaph_\w+ \(.*\) at \S*epitaph_crash\.c:\d+$', output, re.M)
+        self.check("lines of a module's frames", [] if len(lines) == 2 else [output[-2000:]])
+
     def check_session(self):
         code, output = self.gdb(
             'info threads', 'print $pc', 'x/2xg $sp', 'print/x *(char*)0', 'set var $pc = 0',
@@ -252,6 +264,8 @@ def main():
         release = (options.lab / 'release').read_text().strip()
         vmlinux = assets.vmlinux(release)
         check.check_threads('gdb with vmlinux', options=('--vmlinux', vmlinux))
+        if options.lab.name.endswith('-null'):
+            check.check_module(vmlinux)
         if options.lab.name.endswith('-null') and not check.is_arm64:  # once a kernel is enough
             check.check_threads("sid's gdb", options=('--no-vmlinux',),
                                 peer=assets.peer_command('gdb'))

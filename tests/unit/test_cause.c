@@ -88,6 +88,39 @@ static const struct known known[] = {
 	  "general protection fault in use_wild",
 	  "general protection fault: access at address 0x1bad1bad00000020 (not canonical) in "
 	  "use_wild" },
+	/* Who waits is of interest, not how; and the one lock of all network devices. */
+	{ "[  242.000001] INFO: task cat:71 blocked for more than 120 seconds.\n"
+	  "[  242.000002] Call Trace:\n"
+	  "[  242.000003]  __schedule+0x4e0/0xbf0\n"
+	  "[  242.000004]  some_thing_lock+0x10/0x20\n"
+	  "[  242.000005]  wait_for_some_thing+0x10/0x20\n"
+	  "[  242.000006]  read_some_thing+0x10/0x20\n",
+	  "INFO: task hung in read_some_thing",
+	  "task cat (pid 71) hung in read_some_thing" },
+	{ "[  242.000001] INFO: task ip:71 blocked for more than 120 seconds.\n"
+	  "[  242.000002] Call Trace:\n"
+	  "[  242.000003]  __mutex_lock+0x4e0/0xbf0\n"
+	  "[  242.000004]  rtnl_lock+0x10/0x20\n"
+	  "[  242.000005]  some_device_open+0x10/0x20\n",
+	  "INFO: task hung in rtnl_lock", "task ip (pid 71) hung in rtnl_lock" },
+	{ "[    2.000001] BUG: spinlock recursion on CPU#1, sh/71\n" WHO
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  do_raw_spin_lock+0x10/0x20\n"
+	  "[    2.000013]  take_twice+0x10/0x20\n",
+	  "BUG: spinlock recursion in take_twice",
+	  "a spinlock was misused (recursion) in take_twice" },
+	{ "[    2.000001] BUG: using smp_processor_id() in preemptible [00000000] code: "
+	  "sh/71\n"
+	  "[    2.000002] caller is look_at_cpu+0x10/0x20\n" WHO
+	  "[    2.000011] Call Trace:\n"
+	  "[    2.000012]  check_preemption_disabled+0x10/0x20\n"
+	  "[    2.000013]  look_at_cpu+0x10/0x20\n" PANIC_ON_WARN,
+	  "BUG: using smp_processor_id() in preemptible code in look_at_cpu",
+	  "per-CPU data used where the task may move in look_at_cpu" },
+	{ "[   20.000001] unregister_netdevice: waiting for eth7 to become free. Usage count = "
+	  "2\n",
+	  "unregister_netdevice: waiting for DEV to become free",
+	  "network device eth7 is still in use, and can't go" },
 	/* A jump to nowhere: the kernel is sure of no frame. */
 	{ "[    2.000001] BUG: unable to handle page fault for address: ffffffffdeadb000\n"
 	  "[    2.000002] #PF: supervisor instruction fetch in kernel mode\n" WHO

@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <unistd.h>
 
+#include "fake_arm64.h"
 #include "fake_kernel.h"
 #include "gdb/packet.h"
 #include "gdb/server.h"
@@ -362,6 +363,66 @@ static void test_symbol_file(void **state)
 	session_done(&s);
 }
 
+#define ARM64_TEXT UINT64_C(0xffff800080000000)
+
+/* .debug_frame of an arm64 kernel of two pages of code. */
+static size_t arm64_frames(const char *pac_mask, uint8_t *file, size_t file_size,
+			   const Elf64_Shdr **ret)
+{
+	_cleanup_image struct image *image = NULL;
+	_cleanup_kernel struct kernel *kernel = NULL;
+	struct symbol_file_facts facts;
+	struct fake_arm64 f = { 0 };
+	char path[] = "/tmp/test_gdb.XXXXXX";
+	int fd = mkstemp(path);
+	size_t size;
+
+	assert_true(fd >= 0);
+	unlink(path);
+	fake_arm64_paging(&f, 0x40100000, 12, 48);
+	fake_arm64_memory(&f, ARM64_TEXT, 0x40200000, 0x2000);
+	fake_vmcoreinfo(&f.image, "SYMBOL(_stext)=%" PRIx64 "\nSYMBOL(_etext)=%" PRIx64,
+			ARM64_TEXT, ARM64_TEXT + 0x2000);
+	if (pac_mask)
+		fake_vmcoreinfo(&f.image, "NUMBER(KERNELPACMASK)=%s", pac_mask);
+	image = fake_open(&f.image);
+	assert_int_equal(kernel_open(image, &kernel, NULL), 0);
+	assert_int_equal(symbol_file_write(kernel, SYMBOL_FILE_WHOLE, fd, &facts, NULL),
+			 0);
+	assert_string_equal(facts.no_cfi, "");
+	size = (size_t)pread(fd, file, file_size, 0);
+	close(fd);
+	*ret = find_section(file, size, SHT_PROGBITS, 0);
+	assert_non_null(*ret);
+	assert_int_equal(((const Elf64_Ehdr *)file)->e_machine, EM_AARCH64);
+	fake_done(&f.image);
+	return size;
+}
+
+/* All code has one row: by the record at x29, its return address without a signature. */
+static void test_arm64_symbol_file(void **state)
+{
+	_Alignas(8) static uint8_t file[1 << 18];
+	static const uint8_t mask[] = { 0x0e, 0, 0, 0, 0, 0, 0, 0xf0, 0xff };
+	const Elf64_Shdr *frames;
+	const uint8_t *bytes;
+	size_t fdes = 0;
+
+	arm64_frames("0xfff0000000000000", file, sizeof(file), &frames);
+	bytes = file + frames->sh_offset;
+	assert_non_null(memmem(bytes, frames->sh_size, mask, sizeof(mask)));
+	for (size_t at = 0; at < frames->sh_size; at += 4 + fake_load(bytes + at, 4)) {
+		if (fake_load(bytes + at + 4, 4) == UINT32_MAX)
+			continue;
+		fdes++;
+		assert_true(fake_load(bytes + at + 8, 8) == ARM64_TEXT);
+		assert_int_equal(fake_load(bytes + at + 16, 8), 0x2000);
+	}
+	assert_int_equal(fdes, 1);
+	arm64_frames(NULL, file, sizeof(file), &frames);
+	assert_null(memmem(file + frames->sh_offset, frames->sh_size, mask, 1 + 5));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_other_questions),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_symbol_file),
+		cmocka_unit_test(test_arm64_symbol_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,79 @@ static void test_rwsem(void **state)
 	check(read_wait(&f, 2, LOCK_RWSEM_WRITE), LOCK, 0, 0, "nobody holds it");
 }
 
+#define TASK_VFORK_DONE 0x1e8
+#define TASK_BLOCKED_ON 0x1e0
+#define COMPLETION_LIST 0x10
+#define SWAIT_LIST	8 /* task, task_list */
+
+/* Task 2 waits for a completion; the end of task 3 would complete @done. */
+static void init_task_end(struct fake_kernel *f, uint64_t done)
+{
+	init(f);
+	fake_vmcoreinfo(
+		&f->memory,
+		"OFFSET(swait_queue.task)=0\nOFFSET(swait_queue.task_list)=%d\n"
+		"OFFSET(completion.wait)=8\nOFFSET(swait_queue_head.task_list)=8\n"
+		"OFFSET(task_struct.vfork_done)=%d",
+		SWAIT_LIST, TASK_VFORK_DONE);
+	fake_list_head(f, LOCK + COMPLETION_LIST);
+	fake_u64(&f->memory, WAITER(2), TASK(2));
+	fake_list_add_tail(f, WAITER(2) + SWAIT_LIST, LOCK + COMPLETION_LIST);
+	fake_u64(&f->memory, TASK(1) + TASK_VFORK_DONE, LOCK + 0x800);
+	fake_u64(&f->memory, TASK(3) + TASK_VFORK_DONE, done);
+}
+
+static void test_task_end(void **state)
+{
+	struct fake_kernel f;
+
+	init_task_end(&f, LOCK);
+	check(read_wait(&f, 2, LOCK_TASK_END), LOCK, TASK(3), 0, NULL);
+	init_task_end(&f, LOCK + 8);
+	check(read_wait(&f, 2, LOCK_TASK_END), 0, 0, 0, "not written down");
+	init_task_end(&f, LOCK);
+	fake_u64(&f.memory, WAITER(2), TASK(3)); // another one's
+	check(read_wait(&f, 2, LOCK_TASK_END), 0, 0, 0, "no waiter");
+	/* a ring that never comes back, and one without a head */
+	init_task_end(&f, LOCK);
+	fake_u64(&f.memory, LOCK + COMPLETION_LIST, NOWHERE);
+	check(read_wait(&f, 2, LOCK_TASK_END), 0, 0, 0, "no waiter");
+	init_task_end(&f, LOCK);
+	fake_u64(&f.memory, WAITER(2) + SWAIT_LIST, WAITER(2) + SWAIT_LIST);
+	fake_u64(&f.memory, WAITER(2) + SWAIT_LIST + 8, WAITER(2) + SWAIT_LIST);
+	check(read_wait(&f, 2, LOCK_TASK_END), 0, 0, 0, "has no head");
+	init(&f);
+	check(read_wait(&f, 2, LOCK_TASK_END), 0, 0, 0, "swait_queue.task");
+}
+
+static void init_rtmutex(struct fake_kernel *f, uint64_t blocked_on, uint64_t owner)
+{
+	init(f);
+	fake_vmcoreinfo(&f->memory,
+			"OFFSET(task_struct.pi_blocked_on)=%d\n"
+			"OFFSET(rt_mutex_waiter.lock)=56\nOFFSET(rt_mutex_base.owner)=24",
+			TASK_BLOCKED_ON);
+	fake_u64(&f->memory, TASK(2) + TASK_BLOCKED_ON, blocked_on);
+	fake_u64(&f->memory, WAITER(2) + 56, LOCK);
+	fake_u64(&f->memory, LOCK + 24, owner);
+}
+
+static void test_rtmutex(void **state)
+{
+	struct fake_kernel f;
+
+	init_rtmutex(&f, WAITER(2), TASK(OWNER) | 1);
+	check(read_wait(&f, 2, LOCK_RTMUTEX), LOCK, TASK(OWNER), 0, NULL);
+	init_rtmutex(&f, WAITER(2), 1);
+	check(read_wait(&f, 2, LOCK_RTMUTEX), LOCK, 0, 0, "nobody holds it");
+	init_rtmutex(&f, WAITER(2), TASK(9) | 1);
+	check(read_wait(&f, 2, LOCK_RTMUTEX), LOCK, 0, 0, "no task that is left");
+	init_rtmutex(&f, 0, TASK(OWNER) | 1);
+	check(read_wait(&f, 2, LOCK_RTMUTEX), 0, 0, 0, "names no waiter");
+	init_rtmutex(&f, NOWHERE, TASK(OWNER) | 1);
+	check(read_wait(&f, 2, LOCK_RTMUTEX), 0, 0, 0, "is not mapped");
+}
+
 /* @vaddr is overwritten in a kernel with a mutex: no lock is named then. */
 static void hostile(uint64_t vaddr, uint64_t value, const char *why)
 {
@@ -377,7 +450,8 @@ int main(void)
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_channel), cmocka_unit_test(test_no_slow_path),
 		cmocka_unit_test(test_since),	cmocka_unit_test(test_headless),
-		cmocka_unit_test(test_slept),
+		cmocka_unit_test(test_slept),	cmocka_unit_test(test_task_end),
+		cmocka_unit_test(test_rtmutex),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -491,6 +491,62 @@ static void limit_of_size(void **state)
 	assert_null(types);
 }
 
+/*
+ * struct module_thing { struct outer outer; int own; }; of a module, whose first half is
+ * the kernel's.
+ */
+static uint8_t *split_sample(const struct btf *base, uint32_t *ret_size)
+{
+	struct btf *btf = btf__new_empty_split((struct btf *)base);
+	const void *data;
+	uint8_t *copy;
+
+	assert_true(btf__add_struct(btf, "module_thing", 80) > 0);
+	assert_int_equal(
+		btf__add_field(btf, "outer",
+			       btf__find_by_name_kind(base, "outer", BTF_KIND_STRUCT), 0,
+			       0),
+		0);
+	assert_int_equal(btf__add_field(btf, "own",
+					btf__find_by_name_kind(base, "int", BTF_KIND_INT),
+					576, 0),
+			 0);
+	data = btf__raw_data(btf, ret_size);
+	copy = malloc(*ret_size);
+	assert_non_null(copy);
+	memcpy(copy, data, *ret_size);
+	btf__free(btf);
+	return copy;
+}
+
+static void split(void **state)
+{
+	_cleanup_types struct types *base = types_of(sample_make()), *types = NULL;
+	uint32_t size;
+	_cleanup_free uint8_t *data = split_sample(types_btf(base), &size);
+	uint64_t value;
+
+	assert_int_equal(types_new_split(base, data, size, &types, NULL), 0);
+	size_is(types, "module_thing", 80);
+	offset_is(types, "module_thing.own", 72);
+	offset_is(types, "module_thing.outer.deeper", 16);
+	assert_int_equal(types_offset(types, "outer.first", &value, NULL), ERR_NOTFOUND);
+	assert_int_equal(types_offset(base, "module_thing.own", &value, NULL),
+			 ERR_NOTFOUND);
+	for (uint32_t i = 0; i < size; i++) { // cut, and each byte as it should not be
+		_cleanup_types struct types *cut = NULL, *odd = NULL;
+
+		assert_true(types_new_split(base, data, i, &cut, NULL) < 0);
+		data[i] ^= 0xff;
+		if (types_new_split(base, data, size, &odd, NULL) == 0)
+			types_offset(odd, "module_thing.outer.deeper", &value, NULL);
+		data[i] ^= 0xff;
+	}
+	assert_int_equal(types_new_split(base, data, TYPES_BTF_SIZE_MAX + 1, &types,
+					 NULL),
+			 ERR_LIMIT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,6 +565,7 @@ int main(void)
 		cmocka_unit_test(anonymous_members_in_a_circle),
 		cmocka_unit_test(arrays_too_big_to_multiply),
 		cmocka_unit_test(limit_of_size),
+		cmocka_unit_test(split),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
