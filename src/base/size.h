@@ -42,11 +42,4 @@ static inline uint64_t align_up(uint64_t v, uint64_t align)
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
 
-/*
- * "500", "8M": a number, and maybe one of K, M, G, T, P, in either case, each 1024 times
- * the one before. @base as strtoull(3) has it. False for anything else, and for what is
- * more than 64 bits.
- */
-bool size_parse(const char *text, int base, uint64_t *ret);
-
 #endif

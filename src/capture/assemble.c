@@ -58,13 +58,14 @@ static bool member_is_it(const char *device, void *context)
 	return false; // all of them
 }
 
-static void member_find(const char *root, const char *type, const char *uuid,
-			struct member_search *ret)
+static void member_find(const struct assemble *assemble, const char *type,
+			const char *uuid, struct member_search *ret)
 {
 	char device[PATH_MAX];
 
 	*ret = (struct member_search){ .type = type, .uuid = uuid };
-	target_disk_search(root, member_is_it, ret, device, NULL);
+	target_disk_search(assemble->root, assemble->is_careful, member_is_it, ret,
+			   device, NULL);
 }
 
 /* ---- the device mapper ---- */
@@ -93,7 +94,7 @@ static int dm_fill_table(const struct assemble *assemble,
 					       .target_type = "linear" };
 		struct member_search search;
 
-		member_find(assemble->root, "LVM2_member", segment->uuid, &search);
+		member_find(assemble, "LVM2_member", segment->uuid, &search);
 		if (search.count == 0)
 			return err_set(err, ERR_NOTFOUND, "no physical volume %s",
 				       segment->uuid);
@@ -201,7 +202,7 @@ static int md_make(struct assemble *assemble, size_t i, struct err *err)
 
 	if (md_is_there(device))
 		return 0;
-	member_find(assemble->root, "linux_raid_member", device->uuid, &members);
+	member_find(assemble, "linux_raid_member", device->uuid, &members);
 	if (members.count == 0)
 		return err_set(err, ERR_NOTFOUND, "no disk of it");
 	if (!assemble->seen_ms[i])

@@ -20,6 +20,7 @@ struct assemble {
 	const char *root;
 	const struct orders *orders;
 	const struct log *log;
+	bool is_careful; /* some disk never answers: see target_disk_search() */
 	bool is_made[ORDERS_DEVICES_MAX];
 	bool is_given_up[ORDERS_DEVICES_MAX];
 	uint64_t seen_ms[ORDERS_DEVICES_MAX]; /* the first member of an array */

@@ -259,15 +259,15 @@ static int target_file_system(const struct capture *capture,
 	_cleanup_record struct record *record = NULL;
 	struct assemble assemble = { .root = capture->root,
 				     .orders = &capture->orders,
-				     .log = &call->log };
+				     .log = &call->log,
+				     .is_careful = capture_has_stuck(capture) };
 	char device[PATH_MAX], mount_point[PATH_MAX], archive[PATH_MAX + 300];
 	char reply[WORKER_REPLY_SIZE];
 	bool is_loop;
 	int r;
 
 	capture_mount_path(capture, capture->target, mount_point);
-	r = target_disk_wait(&assemble, target, capture_has_stuck(capture), call->cancel,
-			     &call->log, device, err);
+	r = target_disk_wait(&assemble, target, call->cancel, &call->log, device, err);
 	if (r == 0)
 		r = target_disk_mount(device, target, mount_point, &call->log, err);
 	if (r < 0)
@@ -291,12 +291,12 @@ static int target_partition(const struct capture *capture, const struct worker_c
 	_cleanup_record struct record *record = NULL;
 	struct assemble assemble = { .root = capture->root,
 				     .orders = &capture->orders,
-				     .log = &call->log };
+				     .log = &call->log,
+				     .is_careful = capture_has_stuck(capture) };
 	char device[PATH_MAX], reply[WORKER_REPLY_SIZE];
 	int r;
 
-	r = target_raw_wait(&assemble, target, capture_has_stuck(capture), call->cancel,
-			    device, err);
+	r = target_raw_wait(&assemble, target, call->cancel, device, err);
 	if (r == 0)
 		r = target_record(capture, CAPTURE_RAM_ARCHIVE, &record, err);
 	if (r == 0)

@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -21,6 +23,9 @@
 #define TARGET_UEVENT_MAX  4096
 #define TARGET_MOUNT_TRIES 3
 #define TARGET_MOUNT_MS	   1000
+#define TARGET_SECTOR	   4096
+#define TARGET_HANGS_MS	   3000
+#define TARGET_PROBE_MS	   10
 
 /* ---- drivers ---- */
 
@@ -122,6 +127,31 @@ static int disk_device(const char *root, const char *name, char ret[static PATH_
 	return ERR_NOTFOUND;
 }
 
+/*
+ * Does whoever reads there never come back? Asked of a child that is left behind then.
+ * The first sector is in no cache if it is read with O_DIRECT.
+ */
+static bool disk_hangs(const char *path)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		void *sector = aligned_alloc(TARGET_SECTOR, TARGET_SECTOR);
+		int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+		if (sector && fd >= 0 && read(fd, sector, TARGET_SECTOR) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	for (int waited = 0; pid > 0 && waited < TARGET_HANGS_MS;
+	     waited += TARGET_PROBE_MS) {
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return false;
+		poll(NULL, 0, TARGET_PROBE_MS);
+	}
+	return pid > 0;
+}
+
 /* Has the device at @path a superblock of that type and UUID? */
 static bool disk_is_target(const char *path, const struct orders_target *target)
 {
@@ -150,7 +180,8 @@ static const char *disk_name(const char *device)
 }
 
 int target_disk_find(const char *root, const struct orders_target *target,
-		     const struct log *log, char ret[static PATH_MAX], struct err *err)
+		     bool is_careful, const struct log *log, char ret[static PATH_MAX],
+		     struct err *err)
 {
 	char path[PATH_MAX], found[PATH_MAX] = "";
 	struct dirent *entry;
@@ -164,7 +195,7 @@ int target_disk_find(const char *root, const struct orders_target *target,
 	while ((entry = readdir(dir)) && seen++ < TARGET_DISKS_MAX) {
 		if (entry->d_name[0] == '.' ||
 		    disk_device(root, entry->d_name, path) < 0 ||
-		    !disk_is_target(path, target))
+		    (is_careful && disk_hangs(path)) || !disk_is_target(path, target))
 			continue;
 		if (found[0])
 			log_warning(log,
@@ -182,8 +213,9 @@ int target_disk_find(const char *root, const struct orders_target *target,
 	return 0;
 }
 
-int target_disk_search(const char *root, bool (*is_it)(const char *device, void *context),
-		       void *context, char ret[static PATH_MAX], struct err *err)
+int target_disk_search(const char *root, bool is_careful,
+		       bool (*is_it)(const char *device, void *context), void *context,
+		       char ret[static PATH_MAX], struct err *err)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
@@ -196,7 +228,8 @@ int target_disk_search(const char *root, bool (*is_it)(const char *device, void 
 		return err_os(err, errno, "unable to open '%s'", path);
 	while (r != 0 && (entry = readdir(dir)) && seen++ < TARGET_DISKS_MAX) {
 		if (entry->d_name[0] == '.' ||
-		    disk_device(root, entry->d_name, path) < 0 || !is_it(path, context))
+		    disk_device(root, entry->d_name, path) < 0 ||
+		    (is_careful && disk_hangs(path)) || !is_it(path, context))
 			continue;
 		memcpy(ret, path, PATH_MAX);
 		r = 0;
@@ -227,40 +260,17 @@ static void disk_list(const char *root, char *ret, size_t size)
 		closedir(dir);
 }
 
-bool target_disk_named(const char *root, const char *device,
-		       bool (*is_it)(const char *device, void *context), void *context,
-		       char ret[static PATH_MAX])
-{
-	char path[PATH_MAX];
-
-	if (!device[0] ||
-	    snprintf(path, sizeof(path), "%s%s%s", root, device[0] == '/' ? "" : "/dev/",
-		     device) >= (int)sizeof(path) ||
-	    access(path, F_OK) < 0 || !is_it(path, context))
-		return false;
-	memcpy(ret, path, sizeof(path));
-	return true;
-}
-
-static bool disk_is_it(const char *device, void *context)
-{
-	return disk_is_target(device, context);
-}
-
 int target_disk_wait(struct assemble *assemble, const struct orders_target *target,
-		     bool by_name, const volatile sig_atomic_t *cancel,
-		     const struct log *log, char ret[static PATH_MAX], struct err *err)
+		     const volatile sig_atomic_t *cancel, const struct log *log,
+		     char ret[static PATH_MAX], struct err *err)
 {
 	const char *root = assemble->root;
 	char disks[256];
 	int r;
 
 	for (;;) {
-		if (by_name && target_disk_named(root, target->device, disk_is_it,
-						 (void *)target, ret))
-			return 0;
 		assemble_try(assemble);
-		r = target_disk_find(root, target, log, ret, err);
+		r = target_disk_find(root, target, assemble->is_careful, log, ret, err);
 		if (r != ERR_NOTFOUND || *cancel)
 			break;
 		poll(NULL, 0, TARGET_POLL_MS);

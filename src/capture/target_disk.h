@@ -34,26 +34,23 @@ void target_disk_load_watchdog(const char *root, const struct orders *orders,
 void target_disk_load_last_resort(const char *root, const struct orders *orders,
 				  const struct log *log);
 
-/* Is the one that has the name @device still what @is_it says yes to? No other is looked
- * at. */
-bool target_disk_named(const char *root, const char *device,
+/* Any block device that @is_it says yes to: "/dev/vda". ERR_NOTFOUND if none is.
+ * @is_careful: one that never answers is passed over, after some seconds; it is not asked
+ * for otherwise. */
+int target_disk_search(const char *root, bool is_careful,
 		       bool (*is_it)(const char *device, void *context), void *context,
-		       char ret[static PATH_MAX]);
-
-/* Any block device that @is_it says yes to: "/dev/vda". ERR_NOTFOUND if none is. */
-int target_disk_search(const char *root, bool (*is_it)(const char *device, void *context),
-		       void *context, char ret[static PATH_MAX], struct err *err);
+		       char ret[static PATH_MAX], struct err *err);
 
 /* The device that holds @target now: "/dev/vda". ERR_NOTFOUND: none does, yet. */
 int target_disk_find(const char *root, const struct orders_target *target,
-		     const struct log *log, char ret[static PATH_MAX], struct err *err);
+		     bool is_careful, const struct log *log, char ret[static PATH_MAX],
+		     struct err *err);
 
-/* Waits, and makes what the disk lies on, until it is there, or *@cancel. @by_name: the
- * one that has its old name is looked at first, as another disk hangs. The error then
+/* Waits, and makes what the disk lies on, until it is there, or *@cancel. The error then
  * lists the disks that there are. */
 int target_disk_wait(struct assemble *assemble, const struct orders_target *target,
-		     bool by_name, const volatile sig_atomic_t *cancel,
-		     const struct log *log, char ret[static PATH_MAX], struct err *err);
+		     const volatile sig_atomic_t *cancel, const struct log *log,
+		     char ret[static PATH_MAX], struct err *err);
 
 int target_disk_mount(const char *device, const struct orders_target *target,
 		      const char *mount_point, const struct log *log, struct err *err);

@@ -25,18 +25,15 @@ static bool device_is_it(const char *device, void *context)
 }
 
 int target_raw_wait(struct assemble *assemble, const struct orders_target *target,
-		    bool by_name, const volatile sig_atomic_t *cancel,
-		    char ret[static PATH_MAX], struct err *err)
+		    const volatile sig_atomic_t *cancel, char ret[static PATH_MAX],
+		    struct err *err)
 {
 	int r;
 
 	for (;;) {
-		if (by_name && target_disk_named(assemble->root, target->device,
-						 device_is_it, (void *)target, ret))
-			return 0;
 		assemble_try(assemble);
-		r = target_disk_search(assemble->root, device_is_it, (void *)target, ret,
-				       err);
+		r = target_disk_search(assemble->root, assemble->is_careful, device_is_it,
+				       (void *)target, ret, err);
 		if (r != ERR_NOTFOUND || *cancel)
 			break;
 		poll(NULL, 0, RAW_POLL_MS);

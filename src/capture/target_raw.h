@@ -20,8 +20,8 @@
 
 /* As target_disk_wait(). */
 int target_raw_wait(struct assemble *assemble, const struct orders_target *target,
-		    bool by_name, const volatile sig_atomic_t *cancel,
-		    char ret[static PATH_MAX], struct err *err);
+		    const volatile sig_atomic_t *cancel, char ret[static PATH_MAX],
+		    struct err *err);
 
 /* The crash of @record begins on @device. */
 int target_raw_begin(const char *device, const struct record *record, struct err *err);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "cli/crash.h"
 #include "cli/line_source.h"
 #include "explain/stack_group.h"
@@ -13,6 +14,7 @@
 
 #define BT_SCHEMA_VERSION 1
 #define BT_PIDS_MAX	  1024
+#define BT_CPUS_MAX	  1024
 
 struct bt {
 	struct cli *cli;
@@ -20,6 +22,8 @@ struct bt {
 	int32_t pids[BT_PIDS_MAX];
 	bool found[BT_PIDS_MAX];
 	size_t pid_count;
+	int32_t cpus[BT_CPUS_MAX]; /* numbers */
+	size_t cpu_count;
 	struct line_options line_options;
 	struct line_source lines;
 
@@ -82,10 +86,13 @@ static const struct cpu *find_cpu(const struct cpu_list *cpus, const struct task
 	return NULL;
 }
 
-static bool is_wanted(struct bt *bt, const struct task *task)
+/* @cpu is the one that the task was running on, or NULL. */
+static bool is_wanted(struct bt *bt, const struct task *task, const struct cpu *cpu)
 {
 	bool wanted = bt->all || (bt->blocked && task->state == 'D');
 
+	for (size_t i = 0; cpu && i < bt->cpu_count; i++)
+		wanted |= bt->cpus[i] == (int64_t)cpu->id;
 	for (size_t i = 0; i < bt->pid_count; i++) {
 		if (bt->pids[i] == task->pid)
 			wanted = bt->found[i] = true;
@@ -107,6 +114,27 @@ static int emit_kernel_task(struct bt *bt, struct kernel *kernel, const struct t
 	return r;
 }
 
+/* Was there all that was asked for by number? */
+static int check_found(const struct bt *bt, const struct cpu_list *cpus, struct err *err)
+{
+	for (size_t i = 0; i < bt->pid_count; i++) {
+		if (!bt->found[i])
+			return err_set(err, ERR_NOTFOUND, "no task has pid %" PRId32,
+				       bt->pids[i]);
+	}
+	for (size_t i = 0; i < bt->cpu_count; i++) {
+		bool is_there = false;
+
+		for (size_t k = 0; k < cpus->count; k++)
+			is_there |= bt->cpus[i] == (int64_t)cpus->cpus[k].id;
+		if (!is_there)
+			return err_set(err, ERR_NOTFOUND,
+				       "no CPU %" PRId32 " was online: there are %zu",
+				       bt->cpus[i], cpus->count);
+	}
+	return 0;
+}
+
 static int from_tasks(struct bt *bt, struct kernel *kernel, struct err *err)
 {
 	_cleanup_task_list struct task_list list = { 0 };
@@ -125,16 +153,13 @@ static int from_tasks(struct bt *bt, struct kernel *kernel, struct err *err)
 	}
 	for (size_t i = 0; r == 0 && i < list.count; i++) {
 		const struct task *task = &list.tasks[i];
+		const struct cpu *cpu = find_cpu(&cpus, task);
 
-		if (is_wanted(bt, task))
-			r = emit_kernel_task(bt, kernel, task, find_cpu(&cpus, task),
-					     err);
+		if (is_wanted(bt, task, cpu))
+			r = emit_kernel_task(bt, kernel, task, cpu, err);
 	}
-	for (size_t i = 0; r == 0 && i < bt->pid_count; i++) {
-		if (!bt->found[i])
-			r = err_set(err, ERR_NOTFOUND, "no task has pid %" PRId32,
-				    bt->pids[i]);
-	}
+	if (r == 0)
+		r = check_found(bt, &cpus, err);
 	if (r == 0 && list.is_cut) {
 		log_warning(&bt->cli->log, "incomplete: the list of tasks broke off: %s",
 			    list.cut_why);
@@ -226,7 +251,8 @@ static int from_report(struct bt *bt, const struct crash *crash, struct err *err
 static int print_backtraces(struct bt *bt, const struct crash *crash)
 {
 	struct err err = { 0 };
-	bool wants_tasks = bt->all || bt->blocked || bt->group || bt->pid_count;
+	bool wants_tasks =
+		bt->all || bt->blocked || bt->group || bt->pid_count || bt->cpu_count;
 	int r = line_source_open(&bt->line_options, bt->cli, crash, &bt->lines, &err);
 
 	if (r < 0)
@@ -274,33 +300,64 @@ static int run_bt(struct bt *bt, const char *name)
 	return json_code == EXIT_DONE ? code : json_code;
 }
 
+/* Adds a number of --cpu or --pid. */
+static int take_number(struct bt *bt, const char *what, int32_t *ret, size_t max,
+		       size_t *ret_count)
+{
+	uint64_t number;
+
+	if (!number_parse(optarg, 10, 0, INT32_MAX, &number))
+		return cli_usage(bt->cli, "--%s %s: that is no number", what, optarg);
+	if (*ret_count == max)
+		return cli_usage(bt->cli, "--%s is there more than %zu times", what, max);
+	ret[(*ret_count)++] = (int32_t)number;
+	return 0;
+}
+
+static int take_option(struct bt *bt, int option)
+{
+	if (option == 'c')
+		return take_number(bt, "cpu", bt->cpus, BT_CPUS_MAX, &bt->cpu_count);
+	if (option == 'p')
+		return take_number(bt, "pid", bt->pids, BT_PIDS_MAX, &bt->pid_count);
+	bt->all |= option == 'a';
+	bt->blocked |= option == 'b';
+	bt->group |= option == 'g';
+	line_options_take(&bt->line_options, option);
+	return 0;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "all", no_argument, NULL, 'a' },
 		{ "blocked", no_argument, NULL, 'b' },
-		{ "group", no_argument, NULL, 'g' },
+		{ "cpu", required_argument, NULL, 'c' },
+		{ "pid", required_argument, NULL, 'p' },
+		{ "grouped", no_argument, NULL, 'g' },
 		LINE_OPTION_ROWS,
 		{ 0 },
 	};
 	struct bt bt = { .cli = cli };
 	const char *name = NULL;
+	size_t more;
 	int c;
 
-	while ((c = cli_option(cli, &cmd_bt, argc, argv, "abgl", options)) >= 0) {
-		bt.all |= c == 'a';
-		bt.blocked |= c == 'b';
-		bt.group |= c == 'g';
-		line_options_take(&bt.line_options, c);
+	while ((c = cli_option(cli, &cmd_bt, argc, argv, "abc:p:gl", options)) >= 0) {
+		int code = take_option(&bt, c);
+
+		if (code)
+			return code;
 	}
 	if (c != -1)
 		return cli_exit(c);
-	c = cli_crash_and_pids(cli, argc, argv, &name, bt.pids, BT_PIDS_MAX,
-			       &bt.pid_count);
+	c = cli_crash_and_pids(cli, argc, argv, &name, bt.pids + bt.pid_count,
+			       BT_PIDS_MAX - bt.pid_count, &more);
 	if (c)
 		return c;
-	if (bt.group && bt.pid_count)
-		return cli_usage(cli, "--group is for all tasks or the blocked ones");
+	bt.pid_count += more;
+	if (bt.group && (bt.pid_count || bt.cpu_count))
+		return cli_usage(cli, "--grouped is for all tasks or the blocked ones");
 	if (bt.all && bt.blocked)
 		return cli_usage(cli, "--all and --blocked are two different things");
 	return run_bt(&bt, name);
@@ -313,7 +370,9 @@ const struct command cmd_bt = {
 	.options =
 		"  -a, --all            every task\n"
 		"  -b, --blocked        those in state D\n"
-		"  -g, --group          equal stacks once, the most frequent first\n" LINE_OPTION_HELP,
+		"  -c, --cpu N          the one that CPU N was running\n"
+		"  -p, --pid PID        as a PID without the option\n"
+		"  -g, --grouped        equal stacks once, the most frequent first\n" LINE_OPTION_HELP,
 	.has_json = true,
 	.run = run,
 };

@@ -7,10 +7,20 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "cli/crash.h"
+#include "cli/dmesg_line.h"
 #include "kernel/printk.h"
+#include "kernel/vmcoreinfo.h"
 
 #define DMESG_SCHEMA_VERSION 1
+#define LEVEL_ALL	     7
+
+struct dmesg {
+	struct cli *cli;
+	struct dmesg_style style;
+	int level; /* this and worse */
+};
 
 /* "T247" or "C3", as the kernel prints them. */
 static json_t *new_caller(uint32_t id)
@@ -18,27 +28,11 @@ static json_t *new_caller(uint32_t id)
 	return json_sprintf("%c%" PRIu32, id >> 31 ? 'C' : 'T', id & INT32_MAX);
 }
 
-/*
- * Printable bytes, tabs and newlines as they are, others as \xNN: no byte of a log may
- * reach a terminal as a command.
- */
-static void add_clean(const char *line, size_t size, struct text *ret)
-{
-	for (size_t i = 0; i < size; i++) {
-		unsigned char c = (unsigned char)line[i];
-
-		if ((c >= 0x20 && c < 0x7f) || c == '\t' || c == '\n')
-			text_add_bytes(ret, &c, 1);
-		else
-			text_add(ret, "\\x%02x", c);
-	}
-}
-
 static json_t *new_clean(const char *line, size_t size)
 {
 	_cleanup_text struct text text = { 0 };
 
-	add_clean(line, size, &text);
+	dmesg_line_add_clean(line, size, &text);
 	return text.failed ? NULL : json_string(text_get(&text));
 }
 
@@ -52,7 +46,15 @@ static json_t *new_record(const struct printk_record *record)
 			 new_clean(record->text, record->text_size));
 }
 
-static int print_log_json(const struct cli *cli, const struct printk_log *log)
+/* Since 1970; of style.wall_clock and of JSON, where it is known. */
+static void add_boot_time(const struct dmesg *dmesg, json_t *root)
+{
+	if (dmesg->style.boot_time_ns)
+		json_object_set_new(root, "boot_time_ns",
+				    json_integer(dmesg->style.boot_time_ns));
+}
+
+static int print_log_json(const struct dmesg *dmesg, const struct printk_log *log)
 {
 	json_t *root = json_pack("{s:i, s:s, s:I, s:[]}", "schema_version",
 				 DMESG_SCHEMA_VERSION, "source", "dump", "lost",
@@ -63,25 +65,51 @@ static int print_log_json(const struct cli *cli, const struct printk_log *log)
 	if (log->lost)
 		r |= json_object_set_new(root, "lost_reason",
 					 new_clean(log->lost_why, strlen(log->lost_why)));
+	add_boot_time(dmesg, root);
 	for (size_t i = 0; r == 0 && i < log->count; i++)
-		r = json_array_append_new(records, new_record(&log->records[i]));
+		if (log->records[i].level <= dmesg->level)
+			r = json_array_append_new(records, new_record(&log->records[i]));
 	if (r != 0) {
 		json_decref(root);
 		root = NULL;
 	}
-	return crash_print_json(cli, root);
+	return crash_print_json(dmesg->cli, root);
 }
 
-static int print_log(const struct cli *cli, const struct printk_log *log)
+/* By the whole second in which the kernel's last note was made: the last record's time.
+ */
+static void find_boot_time(struct dmesg *dmesg, int64_t crash_time_s, uint64_t newest_ns)
 {
+	if (crash_time_s > 0 && newest_ns < (uint64_t)crash_time_s * 1000000000)
+		dmesg->style.boot_time_ns =
+			crash_time_s * 1000000000 - (int64_t)newest_ns;
+}
+
+static int check_boot_time(const struct dmesg *dmesg)
+{
+	struct err err = { 0 };
+
+	if (!dmesg->style.wall_clock || dmesg->style.boot_time_ns)
+		return EXIT_DONE;
+	err_set(&err, ERR_NOTFOUND,
+		"the time of the day is not known: the dump does not say when it was "
+		"made; leave out --wall-clock");
+	return cli_failed(dmesg->cli, &err);
+}
+
+static int print_log(const struct dmesg *dmesg, const struct printk_log *log)
+{
+	const struct cli *cli = dmesg->cli;
 	_cleanup_text struct text text = { 0 };
 	struct err err = { 0 };
 	int code;
 
 	if (cli->json) {
-		code = print_log_json(cli, log);
+		code = print_log_json(dmesg, log);
 	} else {
-		printk_format(log, &text);
+		for (size_t i = 0; i < log->count; i++)
+			if (log->records[i].level <= dmesg->level)
+				dmesg_line_add(&log->records[i], &dmesg->style, &text);
 		if (text_check(&text, &err) < 0)
 			return cli_failed(cli, &err);
 		fwrite(text_get(&text), 1, text.size, stdout);
@@ -103,7 +131,7 @@ static int print_file_text(const struct cli *cli, const char *data, size_t size)
 		const char *stop = memchr(p, '\n', (size_t)(end - p));
 		size_t length = (size_t)((stop ? stop : end) - p);
 
-		add_clean(p, length, &text);
+		dmesg_line_add_clean(p, length, &text);
 		text_add(&text, "\n");
 		p += length + 1;
 	}
@@ -136,14 +164,28 @@ static int print_file_json(const struct cli *cli, const char *data, size_t size,
 	return crash_print_json(cli, root);
 }
 
-static int print_file(const struct cli *cli, const struct crash *crash)
+/* A file has neither levels nor the time of the day, and callers where it has them. */
+static bool needs_dump(const struct dmesg *dmesg)
 {
+	return dmesg->level != LEVEL_ALL || dmesg->style.callers ||
+	       dmesg->style.wall_clock;
+}
+
+static int print_file(const struct dmesg *dmesg, const struct crash *crash)
+{
+	const struct cli *cli = dmesg->cli;
 	const struct record_part_meta *part = &crash->record->parts[RECORD_DMESG];
 	_cleanup_free char *data = NULL;
 	struct err err = { 0 };
 	size_t size = 0;
 	int code;
 
+	if (needs_dump(dmesg)) {
+		err_set(&err, ERR_NOTFOUND,
+			"levels, callers and the time of the day are in the dump alone: %s",
+			crash->no_kernel);
+		return cli_failed(cli, &err);
+	}
 	if (crash_read_part(crash, RECORD_DMESG, &data, &size, &err) < 0) {
 		err_in(&err, err.code, "%s", crash->no_kernel);
 		return cli_failed(cli, &err);
@@ -157,8 +199,24 @@ static int print_file(const struct cli *cli, const struct crash *crash)
 	return EXIT_INCOMPLETE;
 }
 
-static int dmesg(struct cli *cli, const char *name)
+static int print_kernel_log(struct dmesg *dmesg, struct kernel *kernel,
+			    const struct printk_log *log)
 {
+	const char *text = vmcoreinfo_get(kernel_vmcoreinfo(kernel), "CRASHTIME");
+	uint64_t crash_time_s;
+	int code;
+
+	if (text && log->count &&
+	    number_parse(text, 10, 1, INT32_MAX * 4ULL, &crash_time_s))
+		find_boot_time(dmesg, (int64_t)crash_time_s,
+			       log->records[log->count - 1].ts_nsec);
+	code = check_boot_time(dmesg);
+	return code == EXIT_DONE ? print_log(dmesg, log) : code;
+}
+
+static int print_dmesg(struct dmesg *dmesg, const char *name)
+{
+	struct cli *cli = dmesg->cli;
 	_cleanup_crash struct crash crash = { 0 };
 	_cleanup_printk_log struct printk_log log = { 0 };
 	struct err err = { 0 };
@@ -166,9 +224,9 @@ static int dmesg(struct cli *cli, const char *name)
 	if (crash_open(cli, name, &crash, &err) < 0)
 		return cli_failed(cli, &err);
 	if (crash.kernel && printk_read(crash.kernel, &log, &err) == 0) {
-		if (!log.lost || !crash.record ||
+		if (!log.lost || !crash.record || needs_dump(dmesg) ||
 		    crash.record->parts[RECORD_DMESG].state != RECORD_COMPLETE)
-			return print_log(cli, &log);
+			return print_kernel_log(dmesg, crash.kernel, &log);
 		err_set(&err, ERR_TRUNCATED, "%" PRIu64 " records are lost: %s", log.lost,
 			log.lost_why);
 	}
@@ -179,25 +237,50 @@ static int dmesg(struct cli *cli, const char *name)
 	if (crash.dump_path)
 		log_warning(&cli->log, "from the file, not the dump: %s",
 			    crash.no_kernel);
-	return print_file(cli, &crash);
+	return print_file(dmesg, &crash);
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	int c = cli_option(cli, &cmd_dmesg, argc, argv, NULL, NULL);
+	static const struct option options[] = {
+		{ "level", required_argument, NULL, 'l' },
+		{ "callers", no_argument, NULL, 'x' },
+		{ "wall-clock", no_argument, NULL, 'T' },
+		{ 0 },
+	};
+	struct dmesg dmesg = { .cli = cli, .level = LEVEL_ALL };
+	int c;
 
+	while ((c = cli_option(cli, &cmd_dmesg, argc, argv, "l:xT", options)) >= 0) {
+		dmesg.style.callers |= c == 'x';
+		dmesg.style.wall_clock |= c == 'T';
+		if (c != 'l')
+			continue;
+		dmesg.level = dmesg_level_parse(optarg);
+		if (dmesg.level < 0)
+			return cli_usage(cli,
+					 "'%s' is no level: emerg, alert, crit, err, "
+					 "warn, notice, info, debug, or 0 to 7",
+					 optarg);
+	}
 	if (c != -1)
 		return cli_exit(c);
 	if (argc - optind > 1)
 		return cli_usage(cli, "only one crash at a time, not '%s' too",
 				 argv[optind + 1]);
-	return dmesg(cli, argv[optind]);
+	dmesg.style.colour = cli_has_colour(stdout);
+	return print_dmesg(&dmesg, argv[optind]);
 }
 
 const struct command cmd_dmesg = {
 	.name = "dmesg",
 	.arguments = "[OPTION...] [RECORD|DUMP]",
 	.summary = "print the log of a kernel that crashed",
+	.options =
+		"  -l, --level LEVEL    of this level and worse: emerg, alert, crit, err,\n"
+		"                       warn, notice, info, debug, or 0 to 7\n"
+		"  -x, --callers        who printed it: a thread, T247, or a CPU, C1\n"
+		"  -T, --wall-clock     the time of the day (UTC), not that since boot\n",
 	.has_json = true,
 	.run = run,
 };

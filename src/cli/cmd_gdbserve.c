@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/number.h"
 #include "cli/crash.h"
 #include "explain/report.h"
 #include "gdb/serve.h"
@@ -66,17 +67,17 @@ static bool parse_address(const char *text, struct sockaddr_in *ret)
 	const char *colon = strrchr(text, ':');
 	const char *port = colon ? colon + 1 : text;
 	char host[64] = "127.0.0.1";
-	char *end;
-	unsigned long number = strtoul(port, &end, 10);
+	uint64_t number;
 
 	if (colon && colon > text)
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
 	if (!strcmp(host, "localhost"))
 		snprintf(host, sizeof(host), "127.0.0.1");
+	if (!number_parse(port, 10, 0, UINT16_MAX, &number))
+		return false;
 	*ret = (struct sockaddr_in){ .sin_family = AF_INET,
 				     .sin_port = htons((uint16_t)number) };
-	return *port >= '0' && *port <= '9' && !*end && number <= UINT16_MAX &&
-	       inet_pton(AF_INET, host, &ret->sin_addr) == 1 &&
+	return inet_pton(AF_INET, host, &ret->sin_addr) == 1 &&
 	       ntohl(ret->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 

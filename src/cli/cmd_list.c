@@ -11,6 +11,7 @@
 
 #include "archive/alike.h"
 #include "archive/archive.h"
+#include "base/number.h"
 #include "cli/cell.h"
 #include "cli/cli.h"
 #include "cli/list_seen.h"
@@ -199,19 +200,6 @@ enum {
 	OPTION_SEEN = 1000,
 };
 
-static bool list_parse_count(const char *text, size_t *ret)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || errno || value == 0)
-		return false;
-	*ret = value;
-	return true;
-}
-
 static int list_all(struct cli *cli, const struct archive *archive,
 		    const struct alike *alike, size_t first)
 {
@@ -235,7 +223,7 @@ static int list_run(struct cli *cli, int argc, char **argv)
 	_cleanup_archive struct archive archive = { 0 };
 	_cleanup_alike struct alike alike = { 0 };
 	struct err err = { 0 };
-	size_t count = SIZE_MAX;
+	uint64_t count = SIZE_MAX;
 	bool is_seen = false;
 	int option, r;
 
@@ -243,7 +231,7 @@ static int list_run(struct cli *cli, int argc, char **argv)
 		if (option != 'n' && option != OPTION_SEEN)
 			return cli_exit(option);
 		is_seen = is_seen || option == OPTION_SEEN;
-		if (option == 'n' && !list_parse_count(optarg, &count))
+		if (option == 'n' && !number_parse(optarg, 10, 1, SIZE_MAX, &count))
 			return cli_usage(cli, "'%s' is no number of crashes", optarg);
 	}
 	if (optind < argc)

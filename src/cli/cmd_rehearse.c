@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/number.h"
 #include "cli/cli.h"
 #include "cli/rehearse_store.h"
 #include "record/field.h"
@@ -104,24 +105,15 @@ struct overrides {
 	bool is_virtual; /* something that only a virtual machine can be told */
 };
 
-static bool parse_number(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || text[0] < '0' || text[0] > '9' || *end || value < min || value > max)
-		return false;
-	*ret = (uint32_t)value;
-	return true;
-}
-
 static int take_number(struct cli *cli, const char *name, uint32_t min, uint32_t max,
 		       uint32_t *ret)
 {
-	if (parse_number(optarg, min, max, ret))
+	uint64_t value;
+
+	if (number_parse(optarg, 10, min, max, &value)) {
+		*ret = (uint32_t)value;
 		return 0;
+	}
 	return cli_usage(cli, "--%s '%s' is no number from %u to %u", name, optarg, min,
 			 max);
 }

@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "base/fd.h"
+#include "base/number.h"
 #include "base/size.h"
 #include "cli/mem_table.h"
 #include "dump/dump.h"
@@ -76,19 +77,6 @@ static double save_seconds(const struct save *save)
 
 /* ---- options ---- */
 
-static bool save_parse_number(const char *text, unsigned long max, unsigned long *ret)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || value > max)
-		return false;
-	*ret = value;
-	return true;
-}
-
 enum {
 	SAVE_FORCE = 1000,
 	SAVE_ESTIMATE,
@@ -127,7 +115,7 @@ static int save_set_option(struct save *save, int option)
 {
 	struct dump_options *options = &save->options;
 	struct err err = { 0 };
-	unsigned long number;
+	uint64_t number;
 
 	switch (option) {
 	case 'l':
@@ -135,7 +123,7 @@ static int save_set_option(struct save *save, int option)
 			options->level = DUMP_LEVEL_MINI;
 			return EXIT_DONE;
 		}
-		if (!save_parse_number(optarg, DUMP_LEVEL_MAX, &number))
+		if (!number_parse(optarg, 10, 0, DUMP_LEVEL_MAX, &number))
 			return cli_usage(save->cli, "'%s' is no level: 0 to %d, or mini",
 					 optarg, DUMP_LEVEL_MAX);
 		options->level = (int)number;
@@ -145,7 +133,7 @@ static int save_set_option(struct save *save, int option)
 			return cli_usage(save->cli, "%s", err_text(&err));
 		return EXIT_DONE;
 	case SAVE_THREADS:
-		if (!save_parse_number(optarg, SAVE_THREADS_MAX, &number))
+		if (!number_parse(optarg, 10, 0, SAVE_THREADS_MAX, &number))
 			return cli_usage(save->cli,
 					 "'%s' is no number of threads: 1 to %d, or 0 "
 					 "for one a CPU",

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "cli/crash.h"
 #include "dump/facts.h"
 #include "dump/verify.h"
@@ -179,17 +180,14 @@ static int run(struct cli *cli, int argc, char **argv)
 	_cleanup_record struct record *record = NULL;
 	_cleanup_free char *path = NULL;
 	struct err err = { 0 };
-	unsigned int threads = 0;
+	uint64_t threads = 0;
 	int c;
 
 	while ((c = cli_option(cli, &cmd_verify, argc, argv, NULL, verify_options)) !=
 	       -1) {
-		char *end;
-
 		if (c != OPTION_THREADS)
 			return cli_exit(c);
-		threads = (unsigned int)strtoul(optarg, &end, 10);
-		if (*optarg < '0' || *optarg > '9' || *end || threads > 64)
+		if (!number_parse(optarg, 10, 0, 64, &threads))
 			return cli_usage(cli, "'%s' is no number of threads: 0 to 64",
 					 optarg);
 	}
@@ -202,7 +200,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		err_set(&err, ERR_NOTFOUND, "'%s' has no dump", record->path);
 		return cli_failed(cli, &err);
 	}
-	return verify(cli, path, threads);
+	return verify(cli, path, (unsigned int)threads);
 }
 
 const struct command cmd_verify = {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/size.h"
 #include "cli/makedumpfile.h"
 #include "dump/dump.h"
@@ -100,19 +101,6 @@ static const struct row rows[] = {
 /* --- values --------------------------------------------------------------------------
  */
 
-static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
-{
-	unsigned long long value;
-	char *end;
-
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (*text < '0' || *text > '9' || *end || errno || value > max)
-		return false;
-	*ret = value;
-	return true;
-}
-
 /* "31" or "1,31" */
 static bool set_levels(struct mdf *mdf, char *text)
 {
@@ -124,7 +112,7 @@ static bool set_levels(struct mdf *mdf, char *text)
 	     word = strtok_r(NULL, ",", &place)) {
 		uint64_t level;
 
-		if (!parse_number(word, DUMP_LEVEL_MAX, &level)) {
+		if (!number_parse(word, 0, 0, DUMP_LEVEL_MAX, &level)) {
 			mdf_say(mdf, MDF_COMMON, "Dump_level(%s) is invalid.\n", word);
 			return false;
 		}
@@ -163,7 +151,7 @@ static bool set_value(struct mdf *mdf, int code, char *text)
 	case 'L':
 		return set_size_limit(mdf, text);
 	case OPTION_MESSAGE_LEVEL:
-		if (!parse_number(text, MDF_MESSAGES_MAX, &number)) {
+		if (!number_parse(text, 0, 0, MDF_MESSAGES_MAX, &number)) {
 			options->message_level = MDF_MESSAGES_DEFAULT;
 			mdf_say(mdf, MDF_COMMON, "Message_level(%s) is invalid.\n", text);
 			return false;
@@ -176,7 +164,7 @@ static bool set_value(struct mdf *mdf, int code, char *text)
 		options->num_threads_given = options->threads > 0;
 		return true;
 	default: /* OPTION_VTOP */
-		return parse_number(text, UINT64_MAX, &options->vtop);
+		return number_parse(text, 0, 0, UINT64_MAX, &options->vtop);
 	}
 }
 

@@ -23,7 +23,6 @@
 #include "kernel/unwind_arm64.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +30,7 @@
 #include "kernel/arch_arm64.h"
 #include "kernel/flow_arm64.h"
 #include "kernel/stack.h"
+#include "kernel/unwind_walk.h"
 #include "kernel/ktext.h"
 
 /* arch/arm64/include/asm/stacktrace/frame.h */
@@ -52,55 +52,20 @@ struct unwinder_arm64 {
 	uint64_t entry_start, entry_end; /* code of exceptions; equal: not known */
 };
 
-struct walk {
-	struct kernel *kernel;
-	const struct unwinder_arm64 *unwinder;
-	struct backtrace *bt;
-
-	/* The frame that was reached. */
-	struct regs regs; /* as far as they are known; pc and x29 are */
-	bool is_interrupted;
-	bool is_reliable; /* all from here on */
-	bool is_guess;	  /* but this one */
-	bool has_regs;
-	struct stack_walk stack;
-};
-
-static uint64_t walk_pc(const struct walk *w)
-{
-	return w->regs.value[ARM64_PC];
-}
-
 static uint64_t walk_fp(const struct walk *w)
 {
 	return w->regs.value[ARM64_FP];
 }
 
-static bool walk_end(struct walk *w, enum unwind_end end)
+static const struct unwinder_arm64 *unwinder_of(const struct walk *w)
 {
-	w->bt->end = end;
-	return false;
-}
-
-/* Ends it: "at FUNCTION: WHY". */
-static bool walk_broken(struct walk *w, const char *fmt, ...) PRINTF(2, 3);
-static bool walk_broken(struct walk *w, const char *fmt, ...)
-{
-	char where[96], why[152];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	kernel_format_address(w->kernel, walk_pc(w), where, sizeof(where));
-	snprintf(w->bt->end_why, sizeof(w->bt->end_why), "at %s: %s", where, why);
-	return walk_end(w, UNWIND_END_BROKEN);
+	return w->unwinder;
 }
 
 /* An address without its signature. */
 static uint64_t strip(const struct walk *w, uint64_t address)
 {
-	uint64_t mask = w->unwinder->pac_mask;
+	uint64_t mask = unwinder_of(w)->pac_mask;
 
 	return address & KERNEL_HALF ? address | mask : address & ~mask;
 }
@@ -113,12 +78,12 @@ static enum flow_frame frame_of_function(const struct walk *w)
 	struct kernel_name name;
 	size_t count;
 
-	if (kernel_name(w->kernel, walk_pc(w), &name, NULL) < 0 || name.size == 0 ||
+	if (kernel_name(w->kernel, walk_ip(w), &name, NULL) < 0 || name.size == 0 ||
 	    name.size / INSTRUCTION > FLOW_INSTRUCTIONS_MAX || name.offset % INSTRUCTION)
 		return FLOW_FRAME_UNKNOWN;
 	count = name.size / INSTRUCTION;
 	code = calloc(count + 1, INSTRUCTION);
-	if (!code || kernel_read(w->kernel, walk_pc(w) - name.offset, code,
+	if (!code || kernel_read(w->kernel, walk_ip(w) - name.offset, code,
 				 count * INSTRUCTION, NULL) < 0)
 		return FLOW_FRAME_UNKNOWN;
 	for (size_t i = 0; i < count; i++)
@@ -132,7 +97,7 @@ static bool is_behind_call(const struct walk *w, uint64_t address)
 {
 	uint32_t word;
 
-	return ktext_has(&w->unwinder->text, address - INSTRUCTION) &&
+	return ktext_has(&unwinder_of(w)->text, address - INSTRUCTION) &&
 	       kernel_read_u32(w->kernel, address - INSTRUCTION, &word, NULL) == 0 &&
 	       flow_arm64_is_call(word);
 }
@@ -181,7 +146,7 @@ static bool walk_exception(struct walk *w, const struct regs *regs)
 static bool read_pt_regs(const struct walk *w, struct regs *ret, struct err *err)
 {
 	uint8_t bytes[ARM64_USER_REGS_SIZE];
-	uint64_t offset = w->unwinder->stackframe_offset;
+	uint64_t offset = unwinder_of(w)->stackframe_offset;
 
 	if (offset == PT_REGS_NONE) {
 		err_set(err, ERR_NOTFOUND,
@@ -215,7 +180,7 @@ static bool walk_final(struct walk *w)
 	struct err err = { 0 };
 	struct regs regs;
 
-	if (w->unwinder->has_meta &&
+	if (unwinder_of(w)->has_meta &&
 	    kernel_read_u64(w->kernel, walk_fp(w) + RECORD_SIZE, &type, &err) < 0)
 		return walk_broken(w, "%s", err_text(&err));
 	if (type != FRAME_META_TYPE_FINAL && type != FRAME_META_TYPE_PT_REGS)
@@ -225,7 +190,7 @@ static bool walk_final(struct walk *w)
 		if (type == FRAME_META_TYPE_PT_REGS)
 			return walk_exception(w, &regs);
 		if (arm64_is_user(&regs) && regs.value[ARM64_PC]) {
-			add_syscall(w, walk_fp(w) - w->unwinder->stackframe_offset,
+			add_syscall(w, walk_fp(w) - unwinder_of(w)->stackframe_offset,
 				    &regs);
 			w->bt->user = regs;
 			return walk_end(w, UNWIND_END_USER);
@@ -243,11 +208,11 @@ static bool walk_final(struct walk *w)
 static bool is_exception_record(const struct walk *w, const uint64_t record[2],
 				struct regs *ret)
 {
-	const struct unwinder_arm64 *u = w->unwinder;
+	const struct unwinder_arm64 *u = unwinder_of(w);
 
 	return !u->has_meta &&
 	       (u->entry_start == u->entry_end ||
-		(walk_pc(w) >= u->entry_start && walk_pc(w) <= u->entry_end)) &&
+		(walk_ip(w) >= u->entry_start && walk_ip(w) <= u->entry_end)) &&
 	       read_pt_regs(w, ret, NULL) && ret->value[ARM64_PC] == record[1] &&
 	       ret->value[ARM64_FP] == record[0];
 }
@@ -274,7 +239,8 @@ static bool walk_record(struct walk *w)
 	if (record[1] == 0)
 		return walk_broken(w, "the return address is 0");
 	walk_set(w, record[1], record[0]);
-	w->is_reliable = w->is_reliable && ktext_has(&w->unwinder->text, record[1] - 1);
+	w->is_reliable =
+		w->is_reliable && ktext_has(&unwinder_of(w)->text, record[1] - 1);
 	return true;
 }
 
@@ -283,7 +249,7 @@ static bool walk_interrupted(struct walk *w)
 {
 	bool has_lr = regs_has(&w->regs, ARM64_LR);
 	uint64_t lr = has_lr ? strip(w, w->regs.value[ARM64_LR]) : 0;
-	bool is_code = ktext_has(&w->unwinder->text, walk_pc(w));
+	bool is_code = ktext_has(&unwinder_of(w)->text, walk_ip(w));
 	enum flow_frame frame;
 	uint64_t saved;
 
@@ -307,31 +273,12 @@ static bool walk_step(struct walk *w)
 	return w->is_interrupted ? walk_interrupted(w) : walk_record(w);
 }
 
-static bool walk_add_frame(struct walk *w)
-{
-	struct frame *frame;
-
-	if (w->bt->count == UNWIND_FRAMES_MAX)
-		return walk_broken(w, "more than %d frames", UNWIND_FRAMES_MAX);
-	frame = &w->bt->frames[w->bt->count++];
-	*frame = (struct frame){
-		.ip = walk_pc(w),
-		.sp = w->regs.value[ARM64_SP],
-		.is_interrupted = w->is_interrupted,
-		.is_reliable = w->is_reliable && !w->is_guess,
-		.has_regs = w->has_regs,
-	};
-	if (w->has_regs)
-		frame->regs = w->regs;
-	memcpy(frame->stack, w->stack.stack.name, sizeof(frame->stack));
-	return true;
-}
-
 static void walk_run(const struct unwinder_arm64 *u, const struct regs *start,
 		     bool is_interrupted, struct backtrace *ret)
 {
 	struct walk w = {
 		.kernel = u->kernel,
+		.arch = &arch_arm64,
 		.unwinder = u,
 		.bt = ret,
 		.regs = *start,
@@ -350,7 +297,7 @@ static void walk_run(const struct unwinder_arm64 *u, const struct regs *start,
 		walk_end(&w, UNWIND_END_USER);
 		return;
 	}
-	regs_set(&w.regs, ARM64_PC, strip(&w, walk_pc(&w)));
+	regs_set(&w.regs, ARM64_PC, strip(&w, walk_ip(&w)));
 	/* A record may lie at sp itself. */
 	stack_walk_begin(&w.stack, u->stacks, start->value[ARM64_SP] - 8);
 	while (walk_add_frame(&w) && walk_step(&w))

@@ -19,7 +19,6 @@
 #include "kernel/unwind_orc.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +26,7 @@
 #include "kernel/arch_x86_64.h"
 #include "kernel/code.h"
 #include "kernel/stack.h"
+#include "kernel/unwind_walk.h"
 
 #define SCAN_WORDS	128 /* of stack, for the call of a function */
 #define IRET_FRAME_SIZE 40  /* ip, cs, flags, sp, ss */
@@ -39,49 +39,9 @@ struct unwinder_orc {
 	struct stacks *stacks; /* NULL: can't be had */
 };
 
-struct walk {
-	struct kernel *kernel;
-	const struct unwinder_orc *unwinder;
-	struct backtrace *bt;
-	bool is_strict; /* by ORC entries alone */
-
-	/* The frame that was reached. */
-	struct regs regs; /* as far as they are known; ip and sp are */
-	bool is_interrupted;
-	bool is_reliable;
-	bool has_regs;
-	struct stack_walk stack;
-};
-
-static uint64_t walk_ip(const struct walk *w)
+static const struct unwinder_orc *unwinder_of(const struct walk *w)
 {
-	return w->regs.value[X86_64_RIP];
-}
-
-static uint64_t walk_sp(const struct walk *w)
-{
-	return w->regs.value[X86_64_RSP];
-}
-
-static bool walk_end(struct walk *w, enum unwind_end end)
-{
-	w->bt->end = end;
-	return false;
-}
-
-/* Ends it: "at FUNCTION: WHY". */
-static bool walk_broken(struct walk *w, const char *fmt, ...) PRINTF(2, 3);
-static bool walk_broken(struct walk *w, const char *fmt, ...)
-{
-	char where[96], why[152];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	kernel_format_address(w->kernel, walk_ip(w), where, sizeof(where));
-	snprintf(w->bt->end_why, sizeof(w->bt->end_why), "at %s: %s", where, why);
-	return walk_end(w, UNWIND_END_BROKEN);
+	return w->unwinder;
 }
 
 /* --- moving on -----------------------------------------------------------------------
@@ -115,7 +75,7 @@ static bool walk_return(struct walk *w, uint64_t ip, uint64_t sp)
 		return walk_broken(w, "the return address is 0");
 	walk_forget(w);
 	w->is_interrupted = false;
-	w->is_reliable = w->is_reliable && code_has(w->unwinder->code, ip - 1);
+	w->is_reliable = w->is_reliable && code_has(unwinder_of(w)->code, ip - 1);
 	regs_set(&w->regs, X86_64_RIP, ip);
 	return true;
 }
@@ -135,7 +95,8 @@ static bool scan_for_call(const struct walk *w, uint64_t *ret_ip, uint64_t *ret_
 
 		if (kernel_read_u64(w->kernel, at, &word, NULL) < 0)
 			return false;
-		if (code_is_behind_call_of(w->unwinder->code, word, ip - name.offset)) {
+		if (code_is_behind_call_of(unwinder_of(w)->code, word,
+					   ip - name.offset)) {
 			*ret_ip = word;
 			*ret_sp = at + 8;
 			return true;
@@ -147,22 +108,22 @@ static bool scan_for_call(const struct walk *w, uint64_t *ret_ip, uint64_t *ret_
 /* After a call to where no code is: nothing was pushed but the return address. */
 static bool guess_bad_jump(const struct walk *w, uint64_t *ret_ip, uint64_t *ret_sp)
 {
-	if (!w->is_interrupted || code_has(w->unwinder->code, walk_ip(w)) ||
+	if (!w->is_interrupted || code_has(unwinder_of(w)->code, walk_ip(w)) ||
 	    kernel_read_u64(w->kernel, walk_sp(w), ret_ip, NULL) < 0)
 		return false;
 	*ret_sp = walk_sp(w) + 8;
-	return code_is_behind_call(w->unwinder->code, *ret_ip);
+	return code_is_behind_call(unwinder_of(w)->code, *ret_ip);
 }
 
 static bool guess_frame_pointer(struct walk *w, uint64_t *ret_ip, uint64_t *ret_sp)
 {
 	uint64_t bp = w->regs.value[X86_64_RBP], caller_bp;
 
-	if (!regs_has(&w->regs, X86_64_RBP) || code_has(w->unwinder->code, walk_ip(w)) ||
-	    bp < walk_sp(w) || bp % 8 ||
+	if (!regs_has(&w->regs, X86_64_RBP) ||
+	    code_has(unwinder_of(w)->code, walk_ip(w)) || bp < walk_sp(w) || bp % 8 ||
 	    kernel_read_u64(w->kernel, bp, &caller_bp, NULL) < 0 ||
 	    kernel_read_u64(w->kernel, bp + 8, ret_ip, NULL) < 0 ||
-	    !code_is_behind_call(w->unwinder->code, *ret_ip))
+	    !code_is_behind_call(unwinder_of(w)->code, *ret_ip))
 		return false;
 	*ret_sp = bp + 16;
 	regs_set(&w->regs, X86_64_RBP, caller_bp);
@@ -298,8 +259,9 @@ static bool walk_regs(struct walk *w, const struct orc_entry *entry,
 		return false;
 	w->regs = *regs;
 	w->is_interrupted = entry->is_signal;
-	w->is_reliable = w->is_reliable && (entry->is_signal ||
-					    code_has(w->unwinder->code, walk_ip(w) - 1));
+	w->is_reliable =
+		w->is_reliable &&
+		(entry->is_signal || code_has(unwinder_of(w)->code, walk_ip(w) - 1));
 	w->has_regs = entry->type == ORC_TYPE_REGS;
 	return true;
 }
@@ -345,8 +307,8 @@ static bool walk_step(struct walk *w)
 	struct orc_entry entry;
 	uint64_t cfa;
 
-	if (code_entry(w->unwinder->code, walk_ip(w) - !w->is_interrupted, &entry, &err) <
-	    0)
+	if (code_entry(unwinder_of(w)->code, walk_ip(w) - !w->is_interrupted, &entry,
+		       &err) < 0)
 		return walk_without_entry(w, err_text(&err));
 	if (entry.type == ORC_TYPE_UNDEFINED)
 		return walk_without_entry(w,
@@ -363,32 +325,13 @@ static bool walk_step(struct walk *w)
 	return walk_call(w, &entry, cfa);
 }
 
-static bool walk_add_frame(struct walk *w)
-{
-	struct frame *frame;
-
-	if (w->bt->count == UNWIND_FRAMES_MAX)
-		return walk_broken(w, "more than %d frames", UNWIND_FRAMES_MAX);
-	frame = &w->bt->frames[w->bt->count++];
-	*frame = (struct frame){
-		.ip = walk_ip(w),
-		.sp = walk_sp(w),
-		.is_interrupted = w->is_interrupted,
-		.is_reliable = w->is_reliable,
-		.has_regs = w->has_regs,
-	};
-	if (w->has_regs)
-		frame->regs = w->regs;
-	memcpy(frame->stack, w->stack.stack.name, sizeof(frame->stack));
-	return true;
-}
-
 static void walk_run(const struct unwinder_orc *u, const struct regs *start,
 		     bool is_interrupted, bool is_strict, struct backtrace *ret)
 {
 	const uint64_t all = ((uint64_t)1 << (X86_64_SS + 1)) - 1;
 	struct walk w = {
 		.kernel = u->kernel,
+		.arch = &arch_x86_64,
 		.unwinder = u,
 		.bt = ret,
 		.is_strict = is_strict,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "record/part.h"
 
@@ -145,15 +146,10 @@ void config_init(struct config *config)
 static int value_number(const char *text, uint32_t min, uint32_t max, uint32_t *ret,
 			struct err *err)
 {
-	unsigned long value;
-	char *end;
+	uint64_t value;
 
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end)
-		return err_set(err, ERR_INVALID, "is no plain number");
-	if (errno || value < min || value > max)
-		return err_set(err, ERR_INVALID, "is not from %u to %u", min, max);
+	if (!number_parse(text, 10, min, max, &value))
+		return err_set(err, ERR_INVALID, "is no number from %u to %u", min, max);
 	*ret = (uint32_t)value;
 	return 0;
 }
@@ -253,7 +249,7 @@ static int value_set(const struct config_key *key, const char *text,
 		     struct config *config, struct err *err)
 {
 	void *at = (char *)config + key->offset;
-	uint32_t number;
+	uint32_t number = 0;
 	int r;
 
 	switch (key->type) {

@@ -10,6 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -346,11 +348,37 @@ static void bring_down(const struct job *job, struct err *err)
 	}
 }
 
+static int own_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	return lchown(path, 0, 0) < 0 ? -1 : 0;
+}
+
+/*
+ * The disk was made by whoever rehearses, maybe no root, and what epitaph is told there
+ * has to be root's, as on any machine: the configuration, hooks, and the way to the
+ * archive.
+ */
+static void own_files(const char *archive)
+{
+	char part[PATH_MAX];
+
+	if (nftw("/etc", own_one, 16, FTW_PHYS | FTW_MOUNT) < 0)
+		say("'/etc' stays with its owner: %s", strerror(errno));
+	for (size_t i = 1; i < strlen(archive) + 1 && i < sizeof(part); i++) {
+		if (archive[i] != '/' && archive[i] != '\0')
+			continue;
+		snprintf(part, sizeof(part), "%.*s", (int)i, archive);
+		if (lchown(part, 0, 0) < 0 && errno != ENOENT)
+			say("'%s' stays with its owner: %s", part, strerror(errno));
+	}
+}
+
 static void first_boot(const struct job *job, struct err *err)
 {
 	int fd, r;
 
 	say(GUEST_BOOTED);
+	own_files(job->archive);
 	r = run_own(GUEST_BEFORE, err);
 	if (r == 0)
 		r = run_epitaph("arm", NULL, NULL, err);

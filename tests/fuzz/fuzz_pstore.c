@@ -5,6 +5,7 @@
  */
 #include "archive/pstore_panic.h"
 #include "fuzz.h"
+#include "record/farewell.h"
 
 #define ENTRIES_MAX 4
 
@@ -38,9 +39,13 @@ static void panics(struct pstore_entries *entries)
 
 	fuzz_check(pstore_panics_find(entries, &panics, NULL) == 0);
 	for (size_t i = 0; i < panics.count; i++) {
-		_cleanup_text struct text text = { 0 };
+		_cleanup_text struct text text = { 0 }, log = { 0 };
 
 		pstore_panic_text(&panics.panics[i], &text, damage, NULL);
+		// What a crash kernel has left there: no more than it was given.
+		farewell_find_log(text_get(&text), text.size, &log);
+		fuzz_check(log.size <= text.size + 1);
+		fuzz_check(farewell_find_time(text_get(&text), text.size) >= 0);
 	}
 }
 

@@ -7,6 +7,7 @@
 The name of LABDIR tells how the kernel was crashed ("6.12-sysrq", "6.12-null"); what was
 running, and the line logged just before, lie in it.
 """
+import datetime
 import json
 import os
 import re
@@ -214,6 +215,27 @@ def check_dmesg_json():
     assert len(lines) == sum(each['text'].count('\n') + 1 for each in records)
 
 
+def check_dmesg_options():
+    """Levels and callers as the JSON has them; the last record in the second of the crash."""
+    parsed = json.loads(epitaph('dmesg', '--json'))
+    records = parsed['records']
+    wanted = [each for each in records if each['level'] <= 3]
+    lines = [line for line in epitaph('dmesg', '--level', 'err', '--callers').splitlines()
+             if not line.startswith(' ')]
+    assert 0 < len(wanted) < len(records) and len(lines) == len(wanted), lines
+    for line, each in zip(lines, wanted):
+        match = re.fullmatch(r'\[ *(\d+)\.(\d{6})\] \[ *([TC]\d+)\] (.*)', line)
+        assert match and match[3] == each['caller'], (line, each)
+        assert int(match[1] + match[2]) == each['time_ns'] // 1000, (line, each)
+        assert match[4] == each['text'].split('\n')[0], (line, each)
+    last = [line for line in epitaph('dmesg', '-T').splitlines() if line.startswith('[')][-1]
+    told = datetime.datetime.fromisoformat(last[1:24] + '+00:00')
+    crashed = json.loads(epitaph('show', '--json'))['crash_time']
+    # To the millisecond, cut.
+    assert 0 <= crashed - told.timestamp() < 0.0011, (last, crashed)
+    assert parsed['boot_time_ns'] + records[-1]['time_ns'] == crashed * 10**9
+
+
 def check_cut_dump():
     """Of a record whose dump was cut off, the crash kernel's report and log are told."""
     report, log = check_show_json(), epitaph('dmesg')
@@ -281,7 +303,7 @@ def main():
     checks = [check_show_json, check_task, check_facts, check_show_text, check_bt,
               check_marker, check_dmesg_equals_guests,
               check_dmesg_equals_makedumpfile, check_dmesg_json,
-              check_cut_dump, check_signature, check_saved_dump, check_time]
+              check_dmesg_options, check_cut_dump, check_signature, check_saved_dump, check_time]
     failed = 0
     for check in checks:
         try:

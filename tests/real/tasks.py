@@ -138,13 +138,26 @@ class Check:
         self.check('drgn: the same times', times)
         self.check('drgn: the same wait channels', channels, f'{compared} tasks')
 
+    def check_cpus(self):
+        """Each CPU's task is the one that `bt --all` says was running there."""
+        running = {}
+        for task in self.json('bt', '--all')['tasks']:
+            if task.get('cpu') is not None and task['state'] == 'R':
+                running.setdefault(task['cpu'], []).append(task)
+        wrong = []
+        for cpu, tasks in running.items():
+            found = self.json('bt', '--cpu', str(cpu))['tasks']
+            if len(found) != 1 or found[0] not in tasks:
+                wrong.append(f'{cpu}: {found}')
+        self.check('bt --cpu', wrong if running else ['no CPU'], f'{len(running)} CPUs')
+
     def check_groups(self):
         """Groups hold each task once, with the stack that `bt --all` prints of it."""
         stacks = Counter()
         for task in self.json('bt', '--all')['tasks']:
             stacks[task['state'], task.get('backtrace_unknown') is not None,
                    tuple(frame['address'] for frame in task['frames'])] += 1
-        groups = self.json('bt', '--all', '--group')['groups']
+        groups = self.json('bt', '--all', '--grouped')['groups']
         ours = Counter()
         for group in groups:
             stack = group['stack']
@@ -203,6 +216,7 @@ def main():
     parser.add_argument('--no-drgn', action='store_true')
     options = parser.parse_args()
     check = Check(options)
+    check.check_cpus()
     check.check_groups()
     check.check_show()
     check.check_locks()

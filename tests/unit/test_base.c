@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/sha256.h"
 #include "base/size.h"
 #include "base/text.h"
@@ -280,6 +281,25 @@ static void remember(void *context, enum log_level level, const char *message)
 	snprintf(context, 64, "%d %s", level, message);
 }
 
+/* What strtoull() would take, and is none. */
+static void number_is_all_there_is(void **state)
+{
+	static const char *const wrong[] = { "",    "-1", "+1",
+					     " 1",  "1 ", "1k",
+					     "0x1", "x",  "18446744073709551616" };
+	uint64_t value = 7;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		assert_false(number_parse(wrong[i], 10, 0, UINT64_MAX, &value));
+	assert_false(number_parse("1", 10, 2, 3, &value));
+	assert_false(number_parse("4", 10, 2, 3, &value));
+	assert_int_equal(value, 7);
+	assert_true(number_parse("3", 10, 2, 3, &value));
+	assert_int_equal(value, 3);
+	assert_true(number_parse("18446744073709551615", 10, 0, UINT64_MAX, &value));
+	assert_true(value == UINT64_MAX);
+}
+
 static void log_may_be_null(void **state)
 {
 	char said[64] = "";
@@ -466,6 +486,7 @@ int main(void)
 		cmocka_unit_test(file_read_has_a_limit),
 		cmocka_unit_test(fd_short_file_is_truncated),
 		cmocka_unit_test(dir_make_path_makes_all),
+		cmocka_unit_test(number_is_all_there_is),
 		cmocka_unit_test(log_may_be_null),
 	};
 

@@ -23,6 +23,7 @@
 
 #include "base/fd.h"
 #include "capture/capture.h"
+#include "capture/last_resort.h"
 #include "capture/movement.h"
 #include "capture/room.h"
 #include "capture/target_disk.h"
@@ -567,7 +568,7 @@ static void expect_disk(const struct fixture *f, const struct orders_target *tar
 {
 	char found[PATH_MAX], expected[PATH_MAX];
 	struct err err = { 0 };
-	int r = target_disk_find(f->dir, target, &f->capture.log, found, &err);
+	int r = target_disk_find(f->dir, target, false, &f->capture.log, found, &err);
 
 	if (r < 0)
 		fail_msg("%s", err_text(&err));
@@ -594,10 +595,11 @@ static void test_disk_by_uuid(void **state)
 	expect_disk(f, &target, "vda");
 	// The same UUID on another type of file system is not it.
 	snprintf(target.fstype, sizeof(target.fstype), "xfs");
-	assert_int_equal(target_disk_find(f->dir, &target, &f->capture.log, found, &err),
+	assert_int_equal(target_disk_find(f->dir, &target, true, &f->capture.log, found,
+					  &err),
 			 ERR_NOTFOUND);
-	assert_int_equal(target_disk_wait(&assemble, &target, false, &cancel,
-					  &f->capture.log, found, &err),
+	assert_int_equal(target_disk_wait(&assemble, &target, &cancel, &f->capture.log,
+					  found, &err),
 			 ERR_NOTFOUND);
 	assert_non_null(strstr(err_text(&err), "vda"));
 	assert_non_null(strstr(err_text(&err), "vdb"));
@@ -655,6 +657,19 @@ static void test_orders(void **state)
 	assert_int_equal(f->capture.orders.end, ORDERS_POWEROFF);
 }
 
+/* Half of the store stays free, whatever it claims. */
+static void test_room_for_last_words(void **state)
+{
+	assert_true(last_resort_has_room(256 << 10, 250 << 10, 16 << 10));
+	assert_true(last_resort_has_room(256 << 10, 144 << 10, 16 << 10));
+	assert_false(last_resort_has_room(256 << 10, (144 << 10) - 1, 16 << 10));
+	assert_false(last_resort_has_room(64 << 10, 15 << 10, 16 << 10));
+	assert_false(last_resort_has_room(0, 0, 0));
+	assert_false(last_resort_has_room(1 << 10, 1 << 20, 16 << 10));
+	assert_true(last_resort_has_room(UINT64_MAX, UINT64_MAX, 16 << 10));
+	assert_false(last_resort_has_room(UINT64_MAX, 0, UINT64_MAX));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -676,6 +691,7 @@ int main(void)
 		TEST(test_console_line),
 		TEST(test_disk_by_uuid),
 		TEST(test_disk_twice),
+		TEST(test_room_for_last_words),
 		TEST(test_modules_missing),
 		TEST(test_orders),
 	};

@@ -15,6 +15,7 @@
 #include "prepare/armed.h"
 #include "prepare/crash_cmdline.h"
 #include "prepare/kernel_image.h"
+#include "prepare/last_resort_place.h"
 #include "prepare/target.h"
 #include "prepare/time_zone.h"
 
@@ -776,6 +777,43 @@ static void time_zone_is_the_footer(void **state)
 	assert_zone(state, file, start + 2, "");
 }
 
+static void last_resorts_are_found(void **state)
+{
+	const char *root = *state;
+	static const char parameters[] = "sys/module/ramoops/parameters/";
+	struct orders orders;
+	char name[128];
+
+	orders_init(&orders);
+	last_resort_find(root, &orders);
+	assert_string_equal(orders.ramoops, "");
+	assert_false(orders.efi_variable);
+	fake_text(root, "sys/firmware/efi/efivars/x", "");
+	snprintf(name, sizeof(name), "%smem_address", parameters);
+	fake_text(root, name, "974127104\n");
+	snprintf(name, sizeof(name), "%srecord_size", parameters);
+	fake_text(root, name, "262144\n");
+	// Not what is printed there by a kernel: it is no argument.
+	snprintf(name, sizeof(name), "%secc", parameters);
+	fake_text(root, name, "1 max_reason=2\n");
+	last_resort_find(root, &orders);
+	assert_true(orders.efi_variable);
+	// Loaded, and pstore writes elsewhere.
+	fake_text(root, "sys/module/pstore/parameters/backend", "erst\n");
+	last_resort_find(root, &orders);
+	assert_string_equal(orders.ramoops, "");
+	fake_text(root, "sys/module/pstore/parameters/backend", "ramoops\n");
+	last_resort_find(root, &orders);
+	assert_string_equal(orders.ramoops,
+			    "mem_address=974127104 record_size=262144 max_reason=0");
+	// A driver without a place.
+	snprintf(name, sizeof(name), "%smem_address", parameters);
+	fake_text(root, name, "0\n");
+	last_resort_find(root, &orders);
+	assert_string_equal(orders.ramoops, "");
+	orders_done(&orders);
+}
+
 #define TREE_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, fake_tree_setup, fake_tree_teardown)
 
@@ -805,6 +843,7 @@ int main(void)
 		TREE_TEST(target_asks_for_its_modules),
 		TREE_TEST(builtin_driver_may_be_a_module_elsewhere),
 		TREE_TEST(time_zone_is_the_footer),
+		TREE_TEST(last_resorts_are_found),
 		TREE_TEST(kexec_state_is_read),
 		TREE_TEST(state_goes_there_and_back),
 		TREE_TEST(state_cut_anywhere_is_an_error),

@@ -86,7 +86,7 @@ def crash_loop(m):
 
 # ---- a target that fails while the record is written -------------------------------------
 
-def second_disk_case(m, *hook, raw='/dev/nvme1n1'):
+def second_disk_case(m, *hook, raw='/dev/third'):
     """An ext4 on LVM, to which `hook` happens before the first step; then a partition."""
     disk = m.disk(512)
     with open(disk, 'r+b') as file:
@@ -97,7 +97,7 @@ def second_disk_case(m, *hook, raw='/dev/nvme1n1'):
         m.program(path)
     sectors = 400 * 1024
     m.before(f'/usr/sbin/dmsetup create vg-lv --noudevsync --table "0 {sectors} linear '
-             '/dev/nvme0n1 2048"', '/usr/sbin/mkfs.ext4 -q /dev/dm-0', 'mkdir -p /second',
+             '/dev/second 2048"', '/usr/sbin/mkfs.ext4 -q /dev/dm-0', 'mkdir -p /second',
              'mount -t ext4 /dev/dm-0 /second')
     m.config += [*NO_FIRST_DISK, 'stall_timeout = 5', 'target = /second/crash',
                  f'target = raw:{raw}']
@@ -108,7 +108,7 @@ def second_disk_case(m, *hook, raw='/dev/nvme1n1'):
              *(f'/rehearsal/busybox {line}' if not line.startswith('$') else line
                for line in hook))
     m.run()
-    m.says('going on with the next target', f'on {raw}', 'end reboot')
+    m.says('going on with the next target', r'on /dev/nvme\dn1', 'end reboot')
     meta = m.good()
     complete(meta, 'dmesg', 'report', 'report_json', 'mini', 'dump', 'log')
     m.has_marker(Path(m.result['record']))
@@ -171,10 +171,10 @@ def corrupt_file_systems(m):
         subprocess.run(['mkfs.ext4', '-q', '-F', m.disk(128, model)], check=True)
     m.disk(256, 'nvme,serial=fourth')
     # Damaged as an image: the running kernel has read what it needs of the disks before.
-    m.before('mkdir -p /second /third', 'mount -t ext4 /dev/nvme0n1 /second',
-             'mount -t ext4 /dev/nvme1n1 /third', 'sync')
+    m.before('mkdir -p /second /third', 'mount -t ext4 /dev/second /second',
+             'mount -t ext4 /dev/third /third', 'sync')
     m.config += [*NO_FIRST_DISK, 'target = /second/crash', 'target = /third/crash',
-                 'target = raw:/dev/nvme2n1']
+                 'target = raw:/dev/fourth']
 
     def damage():
         with open(m.disks[0], 'r+b') as file:  # its superblock's size, group descriptors
@@ -191,7 +191,7 @@ def corrupt_file_systems(m):
             file.write(b'\xa5' * 60)
     m.when('epitaph: crash kernel started', damage)
     m.run()
-    m.says('no record on target 2 of 4', 'no record on target 3 of 4', 'on /dev/nvme2n1')
+    m.says('no record on target 2 of 4', 'no record on target 3 of 4', r'on /dev/nvme\dn1')
     meta = m.good()
     complete(meta, 'dmesg', 'report', 'report_json', 'mini', 'dump', 'log')
 
@@ -200,7 +200,7 @@ def corrupt_file_systems(m):
 def slow_disk(m):
     disk = m.disk(512, more='throttling.bps-write=2000000')
     subprocess.run(['mkfs.ext4', '-q', '-F', disk], check=True)
-    m.before('mkdir -p /second', 'mount -t ext4 /dev/nvme0n1 /second')
+    m.before('mkdir -p /second', 'mount -t ext4 /dev/second /second')
     m.config += [*NO_FIRST_DISK, 'target = /second/crash']
     m.run()
     m.says('dump complete', 'end reboot')

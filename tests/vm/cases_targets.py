@@ -17,7 +17,7 @@ NO_FIRST_DISK = ['[kernel]', 'cmdline_append = module_blacklist=virtio_blk', '[c
 def second_target(m):
     disk = m.disk(512)
     subprocess.run(['mkfs.ext4', '-q', '-F', disk], check=True)
-    m.before('mkdir -p /second', 'mount -t ext4 /dev/nvme0n1 /second')
+    m.before('mkdir -p /second', 'mount -t ext4 /dev/second /second')
     m.config += [*NO_FIRST_DISK, 'target = /second/crash']
     m.run()
     m.says('no record on target 1 of 2: .*did not appear', 'dmesg complete', 'dump complete')
@@ -30,7 +30,7 @@ def second_target(m):
       'the whole record, in the archive after the next boot', core=True)
 def raw_target(m):
     disk = m.disk(256)
-    m.config += [*NO_FIRST_DISK, 'target = raw:/dev/nvme0n1']
+    m.config += [*NO_FIRST_DISK, 'target = raw:/dev/second']
     m.run()
     m.says('no record on target 1 of 2', 'record .* on /dev/nvme0n1', 'dump complete')
     meta = m.good()
@@ -56,7 +56,7 @@ def file_system_case(m, fstype, maker, *modules):
     disk = m.disk(512)
     subprocess.run([*maker, disk], check=True, stdout=subprocess.DEVNULL)
     m.load += [fstype, *modules]
-    mount = ('mkdir -p /second', f'mount -t {fstype} /dev/nvme0n1 /second')
+    mount = ('mkdir -p /second', f'mount -t {fstype} /dev/second /second')
     m.before(*mount)
     m.after(*mount, 'cp -r /second/crash /rehearsal/second')
     m.config += [*NO_FIRST_DISK, 'target = /second/crash']
@@ -112,7 +112,7 @@ def lvm(m):
     m.program('/usr/sbin/mkfs.ext4')
     half = 400 * 1024  # sectors
     m.before('/usr/sbin/dmsetup create vg-lv --noudevsync --table "'
-             f'0 {half} linear /dev/nvme0n1 2048\n{half} {half} linear /dev/nvme0n1 {2048 + half}"',
+             f'0 {half} linear /dev/second 2048\n{half} {half} linear /dev/second {2048 + half}"',
              '/usr/sbin/mkfs.ext4 -q /dev/dm-0', 'mkdir -p /second',
              'mount -t ext4 /dev/dm-0 /second')
     m.config += [*NO_FIRST_DISK, 'target = /second/crash']
@@ -129,12 +129,12 @@ def md_case(m, *crash_kernel):
         m.qemu += ['-device', 'ahci,id=ahci']
         m.load += ['ahci', 'sd_mod']
     m.disk(512, 'ide-hd,bus=ahci.0' if crash_kernel else 'nvme,serial=third')
-    other = '/dev/sda' if crash_kernel else '/dev/nvme1n1'
+    other = '/dev/sda' if crash_kernel else '/dev/third'
     m.load += ['md_mod', 'raid1']
     m.program('/usr/sbin/mdadm')
     m.program('/usr/sbin/mkfs.ext4')
     m.before('/usr/sbin/mdadm --create /dev/md7 --run --assume-clean --level=1 '
-             f'--raid-devices=2 --metadata=1.2 /dev/nvme0n1 {other}',
+             f'--raid-devices=2 --metadata=1.2 /dev/second {other}',
              '/usr/sbin/mkfs.ext4 -q /dev/md7', 'mkdir -p /second',
              'mount -t ext4 /dev/md7 /second')
     m.config += ['[kernel]', 'cmdline_append = module_blacklist=virtio_blk,ahci', '[capture]',
@@ -164,7 +164,7 @@ def raw_refused(m):
     disk = m.disk(64)
     subprocess.run(['mkfs.ext4', '-q', '-F', disk], check=True)
     before = disk.read_bytes()
-    m.config += ['[capture]', 'mode = dmesg', 'target = raw:/dev/nvme0n1']
+    m.config += ['[capture]', 'mode = dmesg', 'target = raw:/dev/second']
     m.run()
     m.good()
     m.says('left out: .*not empty: it holds ext4', where=m.console)

@@ -76,11 +76,13 @@ def little_memory(m):
             told.append(f'{size}: not armed')
             continue
         if not one.said:
-            check(one.console.count('Linux version') >= 3 or 'end' in one.phases(),
-                  f'{size} MiB: the machine did not end')
+            check('rehearsal: rebooted' in one.console,
+                  f"{size} MiB: the machine did not end: {one.result['why']}\n{one.tail()}")
             told.append(f'{size}: the crash kernel did not come up')
             continue
-        record, = one.records(one.kept / 'crash')
+        records = one.records(one.kept / 'crash')
+        check(records, f'{size} MiB: the crash kernel ran, and there is no record\n{one.lines()}')
+        record, = records
         meta = one.meta(record)
         complete(meta, 'dmesg')
         one.has_marker(record)

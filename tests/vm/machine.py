@@ -39,6 +39,7 @@ class Case:
         self.kept, self.tree = work / 'kept', work / 'tree'
         self.config, self.options, self.qemu, self.load = [], [], [], []
         self.append = ''
+        self.lines_before, self.lines_after = [], []
         self.disks = []
         self.result, self.console, self.said = None, '', ''
         self.note = ''      # of what was seen: into the table
@@ -53,7 +54,7 @@ class Case:
         return Case(self.epitaph, work, self.series)
 
     def disk(self, mib=256, model='nvme,serial=second', more=''):
-        """One more disk, empty; as /dev/nvme0n1 if nothing else is said."""
+        """One more disk, empty: /dev/second, by its serial number."""
         path = self.work / f'disk{len(self.disks)}.img'
         with open(path, 'wb') as file:
             file.truncate(mib << 20)
@@ -84,19 +85,28 @@ class Case:
         for library in re.findall(r'(/\S+) \(0x', output(['ldd', source or path])[1]):
             self.file(library, Path(library), 0o755)
 
-    def all_disks(self):
-        """Lines that wait for them: a kernel looks for disks while others do their work."""
-        return ['for try in $(seq 100); do',
-                '[ $(ls -d /sys/class/block/nvme?n1 /sys/class/block/sda 2>/dev/null | wc -l) '
-                f'-ge {len(self.disks)} ] && break; sleep 0.2; done'] if self.disks else []
-
     def before(self, *lines):
-        self.script('/rehearsal/before', 'busybox=/rehearsal/busybox', '$busybox mkdir -p '
-                    '/rehearsal/bin', '$busybox --install -s /rehearsal/bin',
-                    *self.all_disks(), *lines)
+        """In the first boot, before it is armed."""
+        self.lines_before += lines
 
     def after(self, *lines):
-        self.script('/rehearsal/after', *self.all_disks(), *lines)
+        """In the next one, before it collects."""
+        self.lines_after += lines
+
+    def write_scripts(self):
+        """With links to the disks by their serial numbers, /dev/second: a kernel finds disks
+        while others do their work, and in any order."""
+        disks = ['for try in $(seq 100); do',
+                 '[ $(ls -d /sys/class/block/nvme?n1 /sys/class/block/sda 2>/dev/null | wc -l) '
+                 f'-ge {len(self.disks)} ] && break; sleep 0.2; done',
+                 'for disk in /sys/class/block/nvme?n1; do [ -e $disk ] || continue',
+                 'serial=$(cat $disk/device/serial)',
+                 'ln -sf /dev/${disk##*/} /dev/${serial%% *}; done'] if self.disks else []
+        if disks or self.lines_before or self.lines_after:
+            self.script('/rehearsal/before', '/rehearsal/busybox mkdir -p /rehearsal/bin',
+                        '/rehearsal/busybox --install -s /rehearsal/bin', *disks,
+                        *self.lines_before)
+            self.script('/rehearsal/after', *disks, *self.lines_after)
 
     # ---- while it runs ----
 
@@ -133,6 +143,7 @@ class Case:
         return self
 
     def rehearse(self, timeout):
+        self.write_scripts()
         conf = self.work / 'epitaph.conf'
         conf.write_text('\n'.join(self.config) + '\n')
         (self.work / 'tmp').mkdir(exist_ok=True)
@@ -160,6 +171,9 @@ class Case:
 
     # ---- afterwards ----
 
+    def tail(self):
+        return self.console[-3000:]
+
     def phases(self):
         return [phase['name'] for phase in self.result['phases']]
 
@@ -170,7 +184,8 @@ class Case:
 
     def lines(self):
         """Our own lines of the last crash kernel: enough to see what went wrong."""
-        lines = re.findall(r'^(?:epitaph|rehearsal): .*$', self.said, re.M)
+        lines = re.findall(r'^epitaph arm: .*$', self.console, re.M)
+        lines += re.findall(r'^(?:epitaph|rehearsal): .*$', self.said or self.console, re.M)
         return '\n'.join(lines[:15] + ['...'] + lines[-40:] if len(lines) > 60 else lines)
 
     def good(self):
