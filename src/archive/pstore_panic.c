@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "record/farewell.h"
+
 /* Of so many lines at the end three quarters have to be the same, and not too few. */
 #define SAME_LINES     24
 #define SAME_LINES_MIN 5
@@ -200,13 +202,16 @@ static bool is_dmesg(const struct pstore_entry *entry)
 
 /*
  * The log of a machine that was shut down, which printk.always_kmsg_dump has written: no
- * crash. "Shutdown" since Linux commit 6d3cf962dd1a (in v5.8), the others before.
+ * crash. "Shutdown" since Linux commit 6d3cf962dd1a (in v5.8), the others before. But a
+ * crash kernel that leaves its last words in ramoops ends in a shutdown, too.
  */
 static bool is_shutdown(const struct pstore_entry *entry)
 {
 	static const char *const reasons[] = { "Shutdown", "Restart", "Halt",
 					       "Poweroff" };
 
+	if (farewell_is_in(entry->text, entry->text_size))
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
 		if (strcmp(entry->reason, reasons[i]) == 0)
 			return true;

@@ -115,6 +115,12 @@ bool farewell_find_log(const char *data, size_t size, struct text *ret)
 	return ret->size > had;
 }
 
+bool farewell_is_in(const char *data, size_t size)
+{
+	return memmem(data, size, FAREWELL_SAID, MARK_SIZE) ||
+	       memmem(data, size, FAREWELL_LOGGED, MARK_SIZE);
+}
+
 int64_t farewell_find_time(const char *data, size_t size)
 {
 	static const char mark[] = FAREWELL_SAID FAREWELL_TIME;

@@ -42,6 +42,9 @@ int farewell_format(const struct text *report, const struct text *log, size_t li
 /* The lines of the log that are in there, to @ret. False: none, this is another text. */
 bool farewell_find_log(const char *data, size_t size, struct text *ret);
 
+/* Is a line of ours in there, of the report or the log? */
+bool farewell_is_in(const char *data, size_t size);
+
 /* 0: it is not told. */
 int64_t farewell_find_time(const char *data, size_t size);
 

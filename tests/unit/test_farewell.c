@@ -114,6 +114,7 @@ static void test_in_a_kernels_log(void **state)
 		"<5>[    9.100000] reboot: Restarting system";
 	_cleanup_text struct text found = { 0 };
 
+	assert_true(farewell_is_in(kept, sizeof(kept) - 1));
 	assert_true(farewell_find_log(kept, sizeof(kept) - 1, &found));
 	assert_string_equal(text_get(&found), "[   45.600123] Kernel panic\n\n");
 	assert_true(farewell_find_time(kept, sizeof(kept) - 1) == 1764040000);
@@ -142,6 +143,7 @@ static void test_other_texts(void **state)
 	static const char other[] = "<0>[   45.600123] Kernel panic - not syncing\n";
 	_cleanup_text struct text found = { 0 };
 
+	assert_false(farewell_is_in(other, sizeof(other) - 1));
 	assert_false(farewell_find_log(other, sizeof(other) - 1, &found));
 	assert_int_equal(found.size, 0);
 	assert_true(farewell_find_time(other, sizeof(other) - 1) == 0);

@@ -621,6 +621,36 @@ static void test_shutdowns(void **state)
 	}
 }
 
+/* A crash kernel whose targets all failed: its own log ends in a shutdown, and is no
+ * crash; the one that it tells of is. */
+static void test_last_words(void **state)
+{
+	struct fixture *f = *state;
+	struct pstore_result result;
+
+	put_text(
+		f, "dmesg-ramoops-0",
+		"Shutdown#1 Part1\n"
+		"<6>[    1.000000] Linux version of the crash kernel\n"
+		"<13>[    9.000001] epitaph| time 1764040000\n"
+		"<13>[    9.000002] epitaph> [   45.500000] sysrq: Trigger a crash\n"
+		"<13>[    9.000003] epitaph> [   45.600123] Kernel panic - not syncing: x\n"
+		"<6>[    9.500000] reboot: Restarting system\n",
+		WHEN);
+	result = collect(f);
+	assert_int_equal(result.made, 1);
+	assert_int_equal(result.left, 0);
+	assert_int_equal(count_files(f->source), 0);
+	{
+		_cleanup_archive struct archive archive = open_archive(f);
+
+		assert_int_equal(archive.count, 1);
+		check_dmesg(archive.records[0],
+			    "[   45.500000] sysrq: Trigger a crash\n"
+			    "[   45.600123] Kernel panic - not syncing: x\n");
+	}
+}
+
 /* The same crash in two of them is one, another crash in a third is another. */
 static void test_several_backends(void **state)
 {
@@ -950,6 +980,7 @@ int main(void)
 		TEST(test_two_boots),
 		TEST(test_oops_and_panic),
 		TEST(test_shutdowns),
+		TEST(test_last_words),
 		TEST(test_several_backends),
 		TEST(test_consoles),
 		TEST(test_broken),

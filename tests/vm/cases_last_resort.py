@@ -51,7 +51,7 @@ def judge_last_words(m, source):
 
 
 @case('last resort', 'no disk at all appears; ramoops has a region of memory',
-      'the end of dmesg and the short report, in a record that the next boot makes')
+      'the end of dmesg and the short report, in a record that the next boot makes', core=True)
 def last_words_ramoops(m):
     load_ramoops(m)
     m.run()
