@@ -42,19 +42,21 @@ enum prove_mode {
 	PROVE_NAME, /* counted, and the first is named */
 };
 
-/* Behind all that is there, not compressed: it is one or two. */
-static int prove_repair_kdump(struct prover *p, uint64_t pfn, struct err *err)
+/* The bits of the unit that @pfn is in, and the number of the page among all that are
+ * kept. ERR_NOTFOUND: it was not selected. */
+static int prove_find(const struct prover *p, uint64_t pfn, uint64_t *ret_index,
+		      struct err *err)
 {
 	struct engine *engine = p->engine;
-	uint64_t unit, index, offset;
+	uint64_t unit = order_find_unit(&engine->order, pfn), index;
+	size_t before = pfn % UNIT_PAGES;
 	uint8_t kept[UNIT_BYTES];
-	struct diskdump_desc desc;
-	size_t written, before = pfn % UNIT_PAGES;
 	int r;
 
-	unit = order_find_unit(&engine->order, pfn);
 	if (unit == engine->order.unit_count)
 		return err_set(err, ERR_NOTFOUND, "it is in no unit");
+	if (!engine->chunks.items[unit / UNITS_PER_CHUNK].kept)
+		return err_set(err, ERR_NOTFOUND, "it was not selected");
 	r = engine_unit_bits(engine, unit, kept, &index, err);
 	if (r < 0)
 		return r;
@@ -62,6 +64,19 @@ static int prove_repair_kdump(struct prover *p, uint64_t pfn, struct err *err)
 		return err_set(err, ERR_NOTFOUND, "it was not selected");
 	for (size_t i = 0; i < before; i++)
 		index += bit_is_set(kept, i);
+	*ret_index = index;
+	return 0;
+}
+
+/* Behind all that is there, not compressed: it is one or two. */
+static int prove_repair_kdump(struct prover *p, uint64_t index, struct err *err)
+{
+	struct engine *engine = p->engine;
+	uint64_t offset;
+	struct diskdump_desc desc;
+	size_t written;
+	int r;
+
 	r = diskdump_append(&engine->dump, p->source, engine->page_size, &offset,
 			    &written, err);
 	if (r < 0)
@@ -72,9 +87,27 @@ static int prove_repair_kdump(struct prover *p, uint64_t pfn, struct err *err)
 
 static int prove_repair(struct prover *p, uint64_t pfn, struct err *err)
 {
+	uint64_t index;
+	int r = prove_find(p, pfn, &index, err);
+
+	if (r < 0)
+		return r;
 	return engine_is_elf(p->engine)
 		       ? elfdump_put(&p->engine->elf, pfn, p->source, 1, err)
-		       : prove_repair_kdump(p, pfn, err);
+		       : prove_repair_kdump(p, index, err);
+}
+
+/*
+ * What was taken along as a whole and turned out to be somebody else's, as memory of the
+ * kernel's image that was given away after boot: it is not in the dump, and a hole of an
+ * ELF file reads as zeros.
+ */
+static bool prove_was_left_out(const struct prover *p, uint64_t pfn)
+{
+	uint64_t index;
+
+	return page_set_has(&p->engine->core.doubtful, pfn) &&
+	       prove_find(p, pfn, &index, NULL) == ERR_NOTFOUND;
 }
 
 static void prove_name(struct prover *p, uint64_t pfn, const char *why)
@@ -96,12 +129,12 @@ static void prove_page(struct prover *p, uint64_t pfn, enum prove_mode mode)
 	if (image_read(engine->image, paddr, p->source, engine->page_size, NULL) < 0)
 		return;
 	r = image_read(p->written, paddr, p->copy, engine->page_size, &why);
-	if (r == ERR_FILTERED && page_set_has(&engine->core.doubtful, pfn))
-		return;
 	if (r == 0 && memcmp(p->source, p->copy, engine->page_size) == 0) {
 		p->proved++;
 		return;
 	}
+	if (prove_was_left_out(p, pfn))
+		return;
 	if (r == 0)
 		err_set(&why, ERR_CORRUPT, "it is not as the source has it");
 	if (mode == PROVE_REPAIR && prove_repair(p, pfn, &why) == 0)
