@@ -3,6 +3,8 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <nettle/sha2.h>
+#include <nettle/version.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +15,6 @@
 
 #include "archive/pstore.h"
 #include "base/fd.h"
-#include "base/sha256.h"
 #include "base/text.h"
 #include "record/meta.h"
 
@@ -24,7 +25,7 @@ struct bundle {
 	const struct record *record;
 	struct archive *archive;
 	struct archive_entry *entry;
-	struct sha256 hash;
+	struct sha256_ctx hash;
 	uint8_t *chunk;
 	struct text sums;
 	struct bundle_result result;
@@ -74,15 +75,29 @@ static int bundle_copy(struct bundle *bundle, int fd, uint64_t size, struct err 
 			r = bundle_data(bundle, bundle->chunk, n, err);
 		if (r < 0)
 			return r;
-		sha256_update(&bundle->hash, bundle->chunk, n);
+		sha256_update(&bundle->hash, n, bundle->chunk);
 		at += n;
 	}
 	return 0;
 }
 
+/* A line as sha256sum(1) writes and checks it. */
+static void bundle_add_sum(struct bundle *bundle, const char *name)
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+
+#if NETTLE_VERSION_MAJOR >= 4
+	sha256_digest(&bundle->hash, digest);
+#else
+	sha256_digest(&bundle->hash, sizeof(digest), digest);
+#endif
+	for (size_t i = 0; i < sizeof(digest); i++)
+		text_add(&bundle->sums, "%02x", digest[i]);
+	text_add(&bundle->sums, "  %s\n", name);
+}
+
 static int bundle_fd(struct bundle *bundle, int fd, const char *name, struct err *err)
 {
-	char sum[SHA256_HEX_SIZE];
 	struct stat st;
 	int r;
 
@@ -97,8 +112,7 @@ static int bundle_fd(struct bundle *bundle, int fd, const char *name, struct err
 		r = bundle_copy(bundle, fd, (uint64_t)st.st_size, err);
 	if (r < 0)
 		return err_in(err, r, "'%s'", name);
-	sha256_hex(&bundle->hash, sum);
-	text_add(&bundle->sums, "%s  %s\n", sum, name);
+	bundle_add_sum(bundle, name);
 	bundle->result.file_count++;
 	return text_check(&bundle->sums, err);
 }

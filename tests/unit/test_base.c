@@ -19,7 +19,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/number.h"
-#include "base/sha256.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "base/trust.h"
@@ -310,48 +309,6 @@ static void log_may_be_null(void **state)
 	assert_string_equal(said, "1 disk gone");
 }
 
-/* FIPS 180's own examples, and each place of a block's end, in two pieces. */
-static void test_sha256(void **state)
-{
-	static const struct {
-		const char *data, *sum;
-	} known[] = {
-		{ "",
-		  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
-		{ "abc",
-		  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
-		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-		  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
-	};
-	char hex[SHA256_HEX_SIZE], parts[SHA256_HEX_SIZE];
-	struct sha256 s;
-	char data[200];
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		sha256_init(&s);
-		sha256_update(&s, known[i].data, strlen(known[i].data));
-		sha256_hex(&s, hex);
-		assert_string_equal(hex, known[i].sum);
-	}
-	memset(data, 'a', sizeof(data));
-	for (size_t size = 0; size <= sizeof(data); size++) {
-		sha256_init(&s);
-		sha256_update(&s, data, size);
-		sha256_hex(&s, hex);
-		sha256_init(&s);
-		sha256_update(&s, data, size / 3);
-		sha256_update(&s, data, size - size / 3);
-		sha256_hex(&s, parts);
-		assert_string_equal(hex, parts);
-	}
-	sha256_init(&s);
-	for (int i = 0; i < 5000; i++)
-		sha256_update(&s, data, sizeof(data)); // a million "a"
-	sha256_hex(&s, hex);
-	assert_string_equal(
-		hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-}
-
 static void test_size_parse(void **state)
 {
 	static const struct {
@@ -468,7 +425,6 @@ static void test_read_to_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_read_to_end),
 		cmocka_unit_test(test_size_parse),
 		cmocka_unit_test(test_trust),
