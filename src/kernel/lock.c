@@ -456,7 +456,7 @@ static int read_task_end(struct locks *locks, const struct task *task, uint64_t 
 {
 	struct lock_layout layout = { 0 };
 	struct task_end key = { 0 }, *end;
-	uint64_t node, head;
+	uint64_t node, head = 0;
 	int r = kernel_offset(locks->kernel, "swait_queue.task", &layout.task, err);
 
 	if (r == 0)

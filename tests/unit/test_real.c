@@ -52,7 +52,7 @@ static int set_up(void **state)
 	assert_int_equal(dir_make_path(place->archive, 0700, NULL), 0);
 	place->log = (struct log){ count_warnings, &place->warnings };
 	fake_text(place->root, BOOT_ID, NOW "\n");
-	fake_text(place->root, REAL_FILE + 1, EXPECTED);
+	fake_text(place->root, &REAL_FILE[1], EXPECTED);
 	*state = place;
 	return 0;
 }
@@ -158,7 +158,7 @@ static void test_nonsense(void **state)
 	struct place *place = *state;
 	struct rehearsed rehearsed;
 
-	fake_text(place->root, REAL_FILE + 1, "{\"schema_version\": 9}");
+	fake_text(place->root, &REAL_FILE[1], "{\"schema_version\": 9}");
 	assert_false(judge(place, &rehearsed));
 	assert_int_equal(place->warnings, 1);
 	assert_false(real_is_pending(place->root));
