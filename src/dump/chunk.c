@@ -146,6 +146,15 @@ static bool page_is_missing(struct image *image, uint32_t page_size, uint64_t pa
 	return r == ERR_FILTERED || r == ERR_FAULT;
 }
 
+bool chunk_is_missing(struct image *image, uint32_t page_size, uint64_t pfn)
+{
+	uint64_t paddr = pfn * page_size;
+
+	return !image_has_page(image, paddr) &&
+	       image_next_page(image, paddr) >=
+		       paddr + (uint64_t)SELECTION_CHUNK_PAGES * page_size;
+}
+
 uint64_t chunk_drop_missing(struct image *image, uint32_t page_size, uint64_t pfn,
 			    uint8_t kept[static SELECTION_CHUNK_BYTES])
 {

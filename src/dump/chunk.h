@@ -48,6 +48,9 @@ static inline uint64_t chunk_pfn(const struct chunk *chunk)
 void chunk_ram(struct image *image, uint32_t page_size, uint64_t pfn, size_t *range_first,
 	       uint8_t ret[static SELECTION_CHUNK_BYTES]);
 
+/* Does the source, filtered before, lack all frames of the chunk that begins at @pfn? */
+bool chunk_is_missing(struct image *image, uint32_t page_size, uint64_t pfn);
+
 /* Takes frames that a source, filtered before, lacks out of @kept; says how many. */
 uint64_t chunk_drop_missing(struct image *image, uint32_t page_size, uint64_t pfn,
 			    uint8_t kept[static SELECTION_CHUNK_BYTES]);

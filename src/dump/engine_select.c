@@ -191,6 +191,12 @@ static int engine_select_chunk(struct engine *engine, struct selection *selectio
 	uint32_t rest_count;
 	int r;
 
+	/* Of what a header claims and nobody knows the bits stay a hole of the file. */
+	if (selection && chunk_is_missing(engine->image, engine->page_size, pfn) &&
+	    !selection_is_memory(selection, pfn)) {
+		chunk->kept = 0;
+		return 0;
+	}
 	chunk_ram(engine->image, engine->page_size, pfn, range_first, ram);
 	r = engine_select_bits(engine, selection, pfn, ram, kept, rest, &rest_count,
 			       counts, err);

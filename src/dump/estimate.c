@@ -81,11 +81,17 @@ static uint64_t survey_group(const struct survey *survey, size_t first,
 	return bits;
 }
 
+/* @ret_is_memory: false for what a header claims and nobody knows; nothing else is made.
+ */
 static int survey_chunk(struct survey *survey, uint64_t pfn, size_t *range_first,
-			struct err *err)
+			bool *ret_is_memory, struct err *err)
 {
 	int r;
 
+	*ret_is_memory = !chunk_is_missing(survey->image, survey->page_size, pfn) ||
+			 selection_is_memory(survey->selection, pfn);
+	if (!*ret_is_memory)
+		return 0;
 	chunk_ram(survey->image, survey->page_size, pfn, range_first, survey->ram);
 	r = selection_chunk(survey->selection, pfn, survey->ram, survey->in, err);
 	if (r < 0)
@@ -162,9 +168,10 @@ static int survey_count_all(struct survey *survey, struct err *err)
 	survey->ret->pages_total = survey->ret->kernel_zero = 0;
 	for (size_t i = 0; i < survey->chunks.count && r == 0; i++) {
 		uint64_t pfn = chunk_pfn(&survey->chunks.items[i]);
+		bool is_memory;
 
-		r = survey_chunk(survey, pfn, &range_first, err);
-		if (r == 0)
+		r = survey_chunk(survey, pfn, &range_first, &is_memory, err);
+		if (r == 0 && is_memory)
 			survey_count(survey, pfn);
 	}
 	return r;
@@ -286,9 +293,10 @@ static int survey_pack_all(struct survey *survey, const struct estimate_options 
 
 	for (size_t i = 0; i < survey->chunks.count && r == 0; i++) {
 		uint64_t pfn = chunk_pfn(&survey->chunks.items[i]);
+		bool is_memory;
 
-		r = survey_chunk(survey, pfn, &range_first, err);
-		if (r == 0)
+		r = survey_chunk(survey, pfn, &range_first, &is_memory, err);
+		if (r == 0 && is_memory)
 			r = survey_pack_chunk(survey, pfn, err);
 	}
 	for (int i = 0; i < PAGE_CLASS_COUNT && r == 0; i++)

@@ -226,6 +226,12 @@ int selection_chunk(struct selection *selection, uint64_t pfn,
 	return 0;
 }
 
+bool selection_is_memory(const struct selection *selection, uint64_t pfn)
+{
+	return !selection->memmap ||
+	       memmap_has_any(selection->memmap, pfn, SELECTION_CHUNK_PAGES);
+}
+
 const uint8_t *selection_classes(const struct selection *selection)
 {
 	return selection->memmap ? selection->classes : NULL;

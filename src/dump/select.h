@@ -43,6 +43,12 @@ int selection_chunk(struct selection *selection, uint64_t pfn,
 		    uint8_t ret_kept[static SELECTION_CHUNK_BYTES], struct err *err);
 
 /*
+ * Is the chunk that begins at @pfn memory at all, as far as the kernel knows? A header
+ * may claim any.
+ */
+bool selection_is_memory(const struct selection *selection, uint64_t pfn);
+
+/*
  * What the pages of the chunk that was done last are used for, an enum page_class each;
  * NULL where nobody can tell: they are all the kernel's then. Until the next chunk.
  */

@@ -30,8 +30,9 @@
 #define ELF_INCOMPLETE 0x1	  /* e_flags; makedumpfile's DUMP_ELF_INCOMPLETE */
 #define ELF_PADDR_NONE UINT64_MAX /* p_paddr of what is no RAM, in /proc/kcore */
 #define ELF_PADDR_MAX  ((uint64_t)1 << 52) /* x86-64 and arm64 have no more bits */
-#define ELF_NOTE_WIDE  8 /* p_align of the few PT_NOTEs that are not padded to 4 */
-#define ELF_NOTE_AUXV  6 /* NT_AUXV, NT_FILE: only cores of processes have them */
+#define ELF_CUT_MAX    4096 /* a file that is cut has no smaller part of a segment */
+#define ELF_NOTE_WIDE  8    /* p_align of the few PT_NOTEs that are not padded to 4 */
+#define ELF_NOTE_AUXV  6    /* NT_AUXV, NT_FILE: only cores of processes have them */
 #define ELF_NOTE_FILE  0x46494c45
 
 /* Bytes of the file that are the memory [paddr, end). */
@@ -313,8 +314,8 @@ static int elf_keep_load(struct image *image, const Elf64_Phdr *phdr, uint64_t s
 static int elf_add_load(struct image *image, const Elf64_Phdr *phdr, struct err *err)
 {
 	struct elf_context *c = image->context;
-	uint64_t memory = MAX(phdr->p_memsz, phdr->p_filesz);
-	uint64_t in_file = 0, lost, end;
+	uint64_t filesz = phdr->p_filesz, memory = MAX(phdr->p_memsz, filesz);
+	uint64_t in_file = 0, end;
 	int r;
 
 	if (phdr->p_paddr == ELF_PADDR_NONE)
@@ -334,15 +335,25 @@ static int elf_add_load(struct image *image, const Elf64_Phdr *phdr, struct err 
 		return 0;
 	}
 	if (phdr->p_offset < image->file.size)
-		in_file = MIN(phdr->p_filesz, image->file.size - phdr->p_offset);
-	lost = phdr->p_filesz - in_file;
-	c->bytes_lost += lost;
+		in_file = MIN(filesz, image->file.size - phdr->p_offset);
+	if (filesz / ELF_CUT_MAX > image->file.size) {
+		image_set_incomplete(image,
+				     "a segment at physical address 0x%llx is damaged: "
+				     "it has 0x%llx bytes of a file of 0x%llx",
+				     (unsigned long long)phdr->p_paddr,
+				     (unsigned long long)filesz,
+				     (unsigned long long)image->file.size);
+		filesz = in_file;
+		memory = MAX(phdr->p_memsz, filesz);
+	}
+	c->bytes_lost += filesz - in_file;
 	r = elf_list_add(&c->data, phdr->p_paddr, in_file, phdr->p_offset, err);
 	if (r == 0)
-		r = elf_list_add(&c->lost, phdr->p_paddr + in_file, lost, 0, err);
+		r = elf_list_add(&c->lost, phdr->p_paddr + in_file, filesz - in_file, 0,
+				 err);
 	if (r == 0)
-		r = elf_list_add(&c->filtered, phdr->p_paddr + phdr->p_filesz,
-				 memory - phdr->p_filesz, 0, err);
+		r = elf_list_add(&c->filtered, phdr->p_paddr + filesz, memory - filesz, 0,
+				 err);
 	if (r == 0)
 		r = elf_keep_load(image, phdr, memory, err);
 	return r;

@@ -518,6 +518,11 @@ void memmap_close(struct memmap *memmap)
 	free(memmap);
 }
 
+bool memmap_has_any(const struct memmap *memmap, uint64_t pfn, size_t count)
+{
+	return sections_any(&memmap->sections, memmap->kernel, pfn, count);
+}
+
 bool memmap_knows_reserved(const struct memmap *memmap)
 {
 	return memmap->knows_reserved;

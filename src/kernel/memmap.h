@@ -48,6 +48,9 @@ static inline void memmap_closep(struct memmap **memmap)
 int memmap_classify(struct memmap *memmap, uint64_t pfn, size_t count, uint8_t *ret,
 		    uint64_t *ret_lost, struct err *err);
 
+/* Is there a struct page of any of [pfn, pfn + count)? */
+bool memmap_has_any(const struct memmap *memmap, uint64_t pfn, size_t count);
+
 /*
  * Was the bit that means "reserved" found? Without it pages of the kernel's image can't
  * be told from memory that was freed inside it: guard them by address.

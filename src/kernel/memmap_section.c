@@ -169,3 +169,22 @@ void sections_read(const struct sections *sections, struct kernel *kernel, uint6
 		count -= part;
 	}
 }
+
+#define SUBSECTION_BYTES ((uint64_t)2 << 20)
+
+bool sections_any(const struct sections *sections, struct kernel *kernel, uint64_t pfn,
+		  size_t count)
+{
+	size_t step = (size_t)(SUBSECTION_BYTES / kernel_page_size(kernel));
+
+	for (size_t i = 0; i < count; i += step) {
+		uint64_t vaddr, paddr, run;
+		int r = sections_find(sections, kernel, pfn + i, &vaddr, NULL);
+
+		if (r == 0)
+			r = kernel_translate(kernel, vaddr, &paddr, &run, NULL);
+		if (r != ERR_NOTFOUND && r != ERR_FAULT)
+			return true;
+	}
+	return false;
+}

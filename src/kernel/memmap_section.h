@@ -36,4 +36,12 @@ int sections_init(struct sections *sections, struct kernel *kernel,
 void sections_read(const struct sections *sections, struct kernel *kernel, uint64_t pfn,
 		   size_t count, uint8_t *ret, uint64_t *ret_lost);
 
+/*
+ * Is there a struct page of any of [pfn, pfn + count)? One that can't be read is there.
+ * Memory comes in subsections of 2 MiB (Linux include/linux/mmzone.h, SUBSECTION_SHIFT):
+ * the first frame of each is asked for.
+ */
+bool sections_any(const struct sections *sections, struct kernel *kernel, uint64_t pfn,
+		  size_t count);
+
 #endif

@@ -754,6 +754,32 @@ static void more_memory_than_there_can_be(void **state)
 	assert_false(image_has_page(image, 0x9000));
 }
 
+/* What a segment lacks may be cut off; not thousands of times the whole file. */
+static void more_than_a_cut_takes(void **state)
+{
+	struct made_elf m = { .loads = { { 0x1000, 0x1000, 0x1000 } }, .load_count = 1 };
+	_cleanup_text struct text t = { 0 };
+
+	made_elf_bytes(&m, &t);
+	for (int bit = 20; bit <= 44; bit += 24) {
+		_cleanup_image struct image *image = NULL;
+		Elf64_Phdr *phdr = (Elf64_Phdr *)(t.data + sizeof(Elf64_Ehdr));
+		uint64_t claim = UINT64_C(1) << bit;
+		bool is_damaged = bit == 44;
+
+		while (phdr->p_type != PT_LOAD)
+			phdr++;
+		phdr->p_filesz = claim;
+		image = open_text(&t);
+		assert_true(image_info(image)->is_incomplete);
+		assert_int_equal(!!strstr(image_info(image)->incomplete_why, "damaged"),
+				 is_damaged);
+		assert_true(image_has_page(image, 0x1000));
+		assert_true(image_info(image)->max_paddr ==
+			    (is_damaged ? 0x2000 : 0x1000 + claim));
+	}
+}
+
 static void a_process(void **state)
 {
 	struct made_elf m = { .loads = { { 0, 1, 1 } }, .load_count = 1 };
@@ -974,6 +1000,7 @@ int main(void)
 		cmocka_unit_test(notes_that_break_off),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(more_memory_than_there_can_be),
+		cmocka_unit_test(more_than_a_cut_takes),
 		cmocka_unit_test(a_process),
 		cmocka_unit_test(strangers),
 		cmocka_unit_test(marked_by_its_writer),
